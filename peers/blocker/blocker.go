@@ -1,0 +1,134 @@
+// Package blocker is the contract of a blocker: what the mapper and the composer may ask of the
+// storage below them, and what every store MUST promise. Stores live in packages of their own
+// (memstore, filed, …); blockertest is the conformance suite that all of them pass.
+//
+// A store keeps named objects. It does not know what an object means. The interface is
+// asynchronous: an Op is submitted, and its Done runs when it has ended.
+package blocker
+
+// UUID is the volume on whose behalf an operation runs; dirty tracking and Sync go by it.
+type UUID = [16]byte
+
+// Kind is the operation.
+type Kind uint8
+
+// Operations on objects. Offsets and lengths are in bytes.
+const (
+	// Read fills Data from Offset. Past the end of the object: zeros. N = len(Data).
+	// Missing object: ErrNotFound.
+	Read Kind = iota + 1
+	// Write stores Data at Offset, creating the object (and its directories) if need be, growing
+	// it as needed. When Done runs the bytes survive the death of every process, and with
+	// FlagFUA (or on a write-through store) a power cut too. N = len(Data).
+	Write
+	// WriteZeroes makes [Offset, Offset+Length) read as zeros, giving space back where it can;
+	// creates the object like Write.
+	WriteZeroes
+	// Discard gives the space of [Offset, Offset+Length) back; it reads as zeros afterwards.
+	// Missing object: success, nothing is created.
+	Discard
+	// Copy copies Length bytes from Source at SourceOffset to Name at Offset, creating Name like
+	// Write. The part of the source past its end is copied as zeros. Missing source: ErrNotFound.
+	// The source MUST NOT change under it (callers copy from immutable objects only).
+	Copy
+	// Sync makes durable every Write, WriteZeroes, Discard, Copy and Append of Volume that had
+	// ended when Sync was submitted (Name empty), or those of the object Name alone (Name set),
+	// together with the directories that lead to it. After a failed sync the object is bad: every
+	// Sync that covers it MUST fail until it was rewritten whole or deleted.
+	Sync
+	// Stat returns the size of the object in N and the bytes allocated in Allocated.
+	Stat
+	// Create makes the object with content Data, exclusively and atomically: it appears with its
+	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs.
+	Create
+	// Replace makes the object's content be Data atomically, creating it if need be. A reader
+	// sees the old content or the new one. Durable when Done runs. Keeps a small reserve where it
+	// can, so that it works on a full disk if the new content isn't larger than the old.
+	Replace
+	// Append adds Data at Offset, which MUST be the present size: otherwise ErrConflict and N is
+	// the present size. Not durable until Sync. A power cut may leave any part of it torn.
+	Append
+	// TruncateTail cuts the object to Offset bytes (never grows it), durably: for torn tails.
+	TruncateTail
+	// Delete removes the object. Missing: ErrNotFound. Durable when Done runs iff FlagFUA.
+	Delete
+	// List fills Data with the names that start with Name and sort after After, in byte order,
+	// each as little-endian uint16 length and the bytes; N = bytes filled. Ends when no further
+	// name fits (More = true) or none is left (More = false). A name created or deleted meanwhile
+	// may or may not be seen; any other MUST be seen exactly once over the pages. Unlike the other
+	// operations it may read the whole name space.
+	List
+	// LockRead returns the highest generation of the lock chain Name in Generation and its
+	// content in Data[:N]; generation 0 = never locked.
+	LockRead
+	// LockAdvance makes generation Generation+1 of chain Name with content Data, durably, iff
+	// Generation is the highest. Lost: ErrConflict, with the highest in Generation. A winner that
+	// lost the answer and asks again gets ErrConflict and finds its own content with LockRead.
+	LockAdvance
+)
+
+// Flags modify an Op.
+type Flags uint32
+
+// Flags of an Op.
+const (
+	// FlagFUA: durable when Done runs.
+	FlagFUA Flags = 1 << iota
+)
+
+// Op is one operation. The submitter owns it before Submit and after Done has begun; in between
+// it belongs to the store. Name, Source, After and Data must not change in between, and a store
+// MUST NOT touch Data or keep a reference to it once Done has begun.
+type Op struct {
+	Kind         Kind
+	Flags        Flags
+	Volume       UUID
+	Name         string
+	Offset       int64
+	Length       int64
+	Data         []byte
+	Source       string // Copy
+	SourceOffset int64  // Copy
+	After        string // List
+	Term         uint64 // the lease term that the request rests on
+
+	// Results, valid once Done has begun.
+	N          int64
+	Allocated  int64
+	Generation uint64 // also an argument of LockAdvance
+	More       bool
+	Err        error
+
+	// Done is called exactly once, from any goroutine, possibly before Submit returns, and MUST
+	// NOT block. It may submit further operations.
+	Done func(*Op)
+	// User belongs to the submitter.
+	User any
+}
+
+// Store is a blocker.
+//
+// Submit never blocks on the storage for long; it may run what is quick before it returns.
+// Operations on different objects may end in any order. On one object: a Write, WriteZeroes,
+// Discard, Copy, Append, Replace or Delete that was submitted after the Done of another one takes
+// effect after it; Append, Replace, TruncateTail and Delete of one name are serialised; overlapping
+// concurrent writes leave each 4 KiB-aligned block of 4 KiB as one of them wrote it.
+// Safe for use by many goroutines.
+type Store interface {
+	Submit(op *Op)
+	// Close ends the store after the operations that run have ended. It does not sync.
+	Close() error
+}
+
+// NameMax is the longest name of an object, in bytes. Names are made of [A-Za-z0-9._:@+/-]; a
+// component between slashes is not empty and doesn't start with a dot.
+const NameMax = 176
+
+// Do submits op and waits for its end. It returns op.Err. It overwrites op.Done.
+func Do(s Store, op *Op) error {
+	done := make(chan struct{})
+	op.Done = func(*Op) { close(done) }
+	s.Submit(op)
+	<-done
+	return op.Err
+}

@@ -1,0 +1,112 @@
+// Package mapper is the contract of a mapper: what the composer and the tools may ask of the peer
+// that keeps the maps. The implementation is peers/mapperd; peers/mapper/remote carries the
+// contract over a channel. Asynchronous like peers/blocker: an Op is submitted, Done runs when it
+// has ended.
+package mapper
+
+import "archipelago/internal/mapfmt"
+
+// UUID names a volume.
+type UUID = mapfmt.UUID
+
+// Kind is the operation.
+type Kind uint8
+
+// Operations.
+const (
+	// Open makes the volume Name ready for I/O on this node and returns Info. With Volume set, the
+	// name must still belong to it, else ErrStale. Idempotent. A snapshot opens read-only.
+	Open Kind = iota + 1
+	// Close flushes, releases the lock and forgets the volume. Of what isn't open: success.
+	Close
+	// MapRead fills Entries with the entries of the objects from Index on. Entries beyond the end
+	// of the volume are zero entries.
+	MapRead
+	// MapWrite returns in Entry the entry of object Index with level 0 an object that the volume
+	// may write in place: the present one, or a newly reserved one (mask 0, or, where it replaces
+	// nothing, mask 0 with no level and BottomZero below). Logs nothing. A fourth level means: the
+	// COMMIT must merge one (see Commit). Read-only volume: ErrReadOnly.
+	MapWrite
+	// Commit makes the sub-blocks in Entry.Levels[0].Mask count as present; the data MUST have
+	// been written before. Bits are ORed under the same (uuid, epoch, birth), so it may be
+	// repeated, also to a restarted mapper that has forgotten the reservation; another birth,
+	// epoch or term gets ErrStale (start again at MapWrite). The levels below MUST be those of the
+	// present entry, or lack levels whose visible sub-blocks are all in the new mask. It survives
+	// the death of every process when Done runs. Entry returns the stored entry.
+	Commit
+	// Flush makes everything of Volume that was acknowledged before durable.
+	Flush
+	// Snapshot makes snapshot Other of volume Name. The caller has frozen and drained the volume,
+	// and drops all translations before it goes on. Info is the snapshot's.
+	Snapshot
+	// Clone makes volume Name from snapshot Other (Size 0: its size), or a blank volume of Size
+	// and ObjectSize (0 = default) if Other is empty. Info is the new volume's.
+	Clone
+	// Info returns Info of Name.
+	InfoOf
+	// List fills Data with names after Other, encoded as by blocker.List; N and More likewise.
+	List
+	// Delete removes the volume or snapshot Name; with Volume set only if it is still that one.
+	// The caller has frozen and drained it.
+	Delete
+)
+
+// Info describes a volume.
+type Info struct {
+	UUID       UUID
+	Name       string
+	Size       int64  // bytes
+	ObjectSize int64  // bytes
+	Flags      uint32 // abi.h: enum xseg_volume_flags
+	Epoch      uint64
+	Term       uint64
+	Generation uint64
+	Chunks     int
+	Created    int64 // seconds since 1970 UTC
+	Modified   int64
+	Origin     UUID
+	Port       uint32 // of the vlmcd thread that serves it; 0 = not said
+}
+
+// Op is one operation. The submitter owns it before Submit and after Done has begun.
+type Op struct {
+	Kind       Kind
+	Volume     UUID
+	Name       string
+	Other      string
+	Size       int64
+	ObjectSize int64
+	Index      int64
+	Term       uint64
+	RequestID  [16]byte
+	Entry      mapfmt.Entry
+	Entries    []mapfmt.Entry
+	Data       []byte // List
+
+	// Results.
+	Info Info
+	N    int64
+	More bool
+	Err  error
+
+	// Done is called exactly once, from any goroutine, possibly before Submit returns, and MUST
+	// NOT block. It may submit further operations.
+	Done func(*Op)
+	// User belongs to the submitter.
+	User any
+}
+
+// Mapper is a mapper. Submit doesn't block. Safe for use by many goroutines. What can't be
+// answered now (Open, MapRead, MapWrite only) ends with ErrAgain: nothing is ever held back.
+type Mapper interface {
+	Submit(op *Op)
+}
+
+// Do submits op and waits for its end. It returns op.Err. It overwrites op.Done.
+func Do(m Mapper, op *Op) error {
+	done := make(chan struct{})
+	op.Done = func(*Op) { close(done) }
+	m.Submit(op)
+	<-done
+	return op.Err
+}

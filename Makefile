@@ -1,0 +1,53 @@
+# Archipelago. `make` alone prints the targets.
+
+GO      ?= go
+BIN     := bin
+GOFLAGS_BUILD := -trimpath
+COMMANDS := $(notdir $(wildcard cmd/*))
+SCRIPTS  := .ci/run $(wildcard test/setup/*.sh)
+
+.DEFAULT_GOAL := help
+.PHONY: help check-go build generate generated lint demo test test-soak bench docs clean
+
+help: ## print the targets
+	@echo 'Archipelago: targets'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+check-go:
+	@GO="$(GO)" sh test/setup/go.sh
+
+build: check-go ## build every command into bin/
+	$(GO) build $(GOFLAGS_BUILD) -o $(BIN)/ ./cmd/...
+
+generate: check-go ## make generated files anew (needs a C compiler)
+	$(GO) generate ./...
+
+generated: generate ## fail if a generated file is not what its source says
+	git diff --exit-code -- '*zlayout_linux.go'
+
+lint: check-go ## gofmt, go vet, staticcheck, shellcheck, import law
+	@sh test/setup/packages.sh shellcheck gcc libc6-dev linux-libc-dev
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -count=1 ./internal/lint/
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
+	else echo 'SKIP shellcheck: not installed'; fi
+
+demo: build ## the main job on a temporary node: import, snapshot, 100 clones, proof
+	$(GO) run ./test/demo -bin $(BIN)
+
+test: build ## unit, race, conformance, models, short crash and kill runs, foreign NBD clients
+	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev libnbd-bin qemu-utils fio e2fsprogs
+	$(GO) run ./test/gotest -- -race -timeout 15m ./...
+
+test-soak: build ## the long form of the same tests; hours
+	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h ./...
+
+docs: ## build the HTML manual into docs/_build; warnings are errors
+	@sh test/setup/packages.sh python3-sphinx python3-myst-parser
+	@if command -v sphinx-build >/dev/null; then sphinx-build -q -W -b html docs docs/_build/html \
+	&& echo 'docs/_build/html/index.html'; else echo 'SKIP docs: sphinx-build is not installed'; fi
+
+clean: ## remove what was built
+	rm -rf $(BIN) docs/_build

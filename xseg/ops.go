@@ -1,58 +1,60 @@
 package xseg
 
-// Operations of requests; the names and numbers of abi.h.
+import "archipelago/xseg/internal/abi"
+
+// Operations of requests: those of abi.h.
 const (
-	OpPing        uint32 = 0
-	OpRead        uint32 = 1
-	OpWrite       uint32 = 2
-	OpSync        uint32 = 3
-	OpTruncate    uint32 = 4
-	OpDelete      uint32 = 5
-	OpAcquire     uint32 = 6
-	OpRelease     uint32 = 7
-	OpCopy        uint32 = 8
-	OpClone       uint32 = 9
-	OpCommit      uint32 = 10
-	OpInfo        uint32 = 11
-	OpMapr        uint32 = 12
-	OpMapw        uint32 = 13
-	OpOpen        uint32 = 14
-	OpClose       uint32 = 15
-	OpSnapshot    uint32 = 16
-	OpHash        uint32 = 17
-	OpCreate      uint32 = 18
-	OpRename      uint32 = 19
-	OpFlush       uint32 = 20
-	OpDiscard     uint32 = 32
-	OpWriteZeroes uint32 = 33
-	OpList        uint32 = 34
-	OpStat        uint32 = 35
-	OpAppend      uint32 = 36
-	OpReplace     uint32 = 37
-	OpLockAdvance uint32 = 38
-	OpLockRead    uint32 = 39
-	OpResize      uint32 = 40
-	OpRollback    uint32 = 41
-	OpFlatten     uint32 = 42
-	OpLease       uint32 = 43
-	OpBlockStatus uint32 = 44
+	OpPing        uint32 = abi.OpPing
+	OpRead        uint32 = abi.OpRead
+	OpWrite       uint32 = abi.OpWrite
+	OpSync        uint32 = abi.OpSync
+	OpTruncate    uint32 = abi.OpTruncate
+	OpDelete      uint32 = abi.OpDelete
+	OpAcquire     uint32 = abi.OpAcquire
+	OpRelease     uint32 = abi.OpRelease
+	OpCopy        uint32 = abi.OpCopy
+	OpClone       uint32 = abi.OpClone
+	OpCommit      uint32 = abi.OpCommit
+	OpInfo        uint32 = abi.OpInfo
+	OpMapr        uint32 = abi.OpMapr
+	OpMapw        uint32 = abi.OpMapw
+	OpOpen        uint32 = abi.OpOpen
+	OpClose       uint32 = abi.OpClose
+	OpSnapshot    uint32 = abi.OpSnapshot
+	OpHash        uint32 = abi.OpHash
+	OpCreate      uint32 = abi.OpCreate
+	OpRename      uint32 = abi.OpRename
+	OpFlush       uint32 = abi.OpFlush
+	OpDiscard     uint32 = abi.OpDiscard
+	OpWriteZeroes uint32 = abi.OpWriteZeroes
+	OpList        uint32 = abi.OpList
+	OpStat        uint32 = abi.OpStat
+	OpAppend      uint32 = abi.OpAppend
+	OpReplace     uint32 = abi.OpReplace
+	OpLockAdvance uint32 = abi.OpLockAdvance
+	OpLockRead    uint32 = abi.OpLockRead
+	OpResize      uint32 = abi.OpResize
+	OpRollback    uint32 = abi.OpRollback
+	OpFlatten     uint32 = abi.OpFlatten
+	OpLease       uint32 = abi.OpLease
+	OpBlockStatus uint32 = abi.OpBlockStatus
 )
 
-// Flags of requests; the names and numbers of abi.h.
+// Flags of requests: those of abi.h.
 const (
-	ReqNosync uint32 = 1
-	ReqFlush  uint32 = 2
-	ReqFUA    uint32 = 4
-	ReqForce  uint32 = 8
-	ReqExcl   uint32 = 16
+	ReqNosync uint32 = abi.ReqNosync
+	ReqFlush  uint32 = abi.ReqFlush
+	ReqFUA    uint32 = abi.ReqFua
+	ReqForce  uint32 = abi.ReqForce
+	ReqExcl   uint32 = abi.ReqExcl
 )
 
-// Limits of the layout; the names and numbers of abi.h.
+// Limits of the layout: those of abi.h.
 const (
-	MaxData       = 4 << 20
-	MaxSlots      = 1024
-	TargetMax     = 176
-	InlineMax     = 208
-	VolumeNameMax = 128
-	PageSize      = 4096
+	MaxData       = abi.MaxData
+	MaxSlots      = abi.MaxSlots
+	TargetMax     = abi.TargetMax
+	InlineMax     = abi.InlineMax
+	VolumeNameMax = abi.VolumeNameMax
+	PageSize      = abi.PageSize
 )

@@ -1,5 +1,12 @@
 // Package config reads the configuration of a node into one typed, validated struct, whether it
 // comes from a file (archipelago.conf) or is the built-in one of a node in a directory (-d DIR).
+//
+// The file has the form of Python assignments. It is parsed, never executed: only literals are
+// allowed, and everything that is wrong with it is reported at once, each with line and column.
+// One table (keys.go, role_keys.go) holds every key with its type, limits, default and meaning;
+// reading, checking, showing and the manual all go by it.
+//
+// The package looks at no storage and no segment; CheckHost alone looks at the file system.
 package config
 
 // Peer types.
@@ -9,7 +16,6 @@ const (
 	TypeMapper = "mapperd"
 	TypeVlmcd  = "vlmcd"
 	TypeNBD    = "nbdd"
-	TypeFUSE   = "fused"
 )
 
 // Config is the whole configuration of a node.
@@ -17,19 +23,25 @@ type Config struct {
 	Path string // of the file; "" for a built-in one
 	Dir  string // absolute, for a node in a directory; else ""
 
-	SegmentName  string
-	SegmentPorts int
-	SegmentSize  int    // MiB
-	RuntimeDir   string // sockets; short, see xseg.CreateOptions
-	PendingDir   string // pending logs, on tmpfs: survives every process, not a power cut
+	SegmentType      string // only "posix"
+	SegmentName      string
+	SegmentPorts     int
+	SegmentSize      int // MiB
+	SegmentAlignment int // page shift, only 12
+
+	RuntimeDir string // sockets; short, see xseg.CreateOptions
+	PendingDir string // pending logs, on tmpfs: survives every process, not a power cut
 
 	NodeName string
 	Nodes    string // "single" or "shared"
+	CephConf string // path
 
 	XsegbdStart, XsegbdEnd int
 	VtoolStart, VtoolEnd   int
 
 	Roles []Role // in start order
+
+	origins map[string]Origin
 }
 
 // Role is one configured peer. Fields that its type doesn't use are zero.
@@ -48,6 +60,10 @@ type Role struct {
 	FDCache   int
 	Direct    bool
 	Cache     string // "writeback" or "writethrough"
+
+	// rados_blocker
+	Pool    string
+	CephxID string // "" = the cluster's default user
 
 	// mapperd, vlmcd, nbdd
 	BlockerbPort int // data blocker

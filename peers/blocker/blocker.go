@@ -12,7 +12,7 @@ type UUID = [16]byte
 // Kind is the operation.
 type Kind uint8
 
-// Operations on objects. Offsets and lengths are in bytes.
+// Operations on objects. Offsets and lengths are in bytes; an empty range changes no size.
 const (
 	// Read fills Data from Offset. Past the end of the object: zeros. N = len(Data).
 	// Missing object: ErrNotFound.
@@ -36,7 +36,8 @@ const (
 	// together with the directories that lead to it. After a failed sync the object is bad: every
 	// Sync that covers it MUST fail until it was rewritten whole or deleted.
 	Sync
-	// Stat returns the size of the object in N and the bytes allocated in Allocated.
+	// Stat returns the size of the object in N and the bytes allocated in Allocated. Missing
+	// object: ErrNotFound.
 	Stat
 	// Create makes the object with content Data, exclusively and atomically: it appears with its
 	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs.
@@ -46,9 +47,11 @@ const (
 	// can, so that it works on a full disk if the new content isn't larger than the old.
 	Replace
 	// Append adds Data at Offset, which MUST be the present size: otherwise ErrConflict and N is
-	// the present size. Not durable until Sync. A power cut may leave any part of it torn.
+	// the present size. Missing object: ErrNotFound. Not durable until Sync. A power cut may leave
+	// any part of it torn.
 	Append
 	// TruncateTail cuts the object to Offset bytes (never grows it), durably: for torn tails.
+	// Missing object: ErrNotFound.
 	TruncateTail
 	// Delete removes the object. Missing: ErrNotFound. Durable when Done runs iff FlagFUA.
 	Delete
@@ -59,7 +62,8 @@ const (
 	// operations it may read the whole name space.
 	List
 	// LockRead returns the highest generation of the lock chain Name in Generation and its
-	// content in Data[:N]; generation 0 = never locked.
+	// content in Data[:N]; generation 0 = never locked. ErrArgument if Data is too short for it.
+	// Lock chains are no objects: no other operation sees them.
 	LockRead
 	// LockAdvance makes generation Generation+1 of chain Name with content Data, durably, iff
 	// Generation is the highest. Lost: ErrConflict, with the highest in Generation. A winner that
@@ -78,7 +82,8 @@ const (
 
 // Op is one operation. The submitter owns it before Submit and after Done has begun; in between
 // it belongs to the store. Name, Source, After and Data must not change in between, and a store
-// MUST NOT touch Data or keep a reference to it once Done has begun.
+// MUST NOT touch them or keep a reference to them once Done has begun: the strings, too, may lie in
+// memory that is used again (a store that keeps a name clones it).
 type Op struct {
 	Kind         Kind
 	Flags        Flags
@@ -121,7 +126,8 @@ type Store interface {
 }
 
 // NameMax is the longest name of an object, in bytes. Names are made of [A-Za-z0-9._:@+/-]; a
-// component between slashes is not empty and doesn't start with a dot.
+// component between slashes is not empty and doesn't start with a dot. Nobody gives an object a
+// name that is a directory of another's (a and a/b): a store may refuse the second one as ErrName.
 const NameMax = 176
 
 // Do submits op and waits for its end. It returns op.Err. It overwrites op.Done.

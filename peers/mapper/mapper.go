@@ -98,6 +98,10 @@ type Op struct {
 
 // Mapper is a mapper. Submit doesn't block. Safe for use by many goroutines. What can't be
 // answered now (Open, MapRead, MapWrite only) ends with ErrAgain: nothing is ever held back.
+//
+// MapRead, MapWrite, Commit and Flush name an open volume by Volume. A mapper that was restarted
+// has none open: it opens the volume by Name, which callers therefore set as well; the name must
+// still belong to Volume. Without a name a volume that isn't open gets ErrStale.
 type Mapper interface {
 	Submit(op *Op)
 }

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"archipelago/internal/config"
+)
+
+// PeerRun serves a role until ctx ends.
+type PeerRun func(ctx context.Context, cfg *config.Config, role string) error
+
+// PeerMain is the main function of a peer's program: NAME [-d DIR | -c FILE] ROLE. It returns the
+// exit status. typ is the type of role that the program can serve.
+func PeerMain(program, typ, short string, run PeerRun) int {
+	root, app := NewRoot(program, short, "")
+	root.Use = program + " ROLE"
+	root.Args = Args("ROLE")
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := app.Config()
+		if err != nil {
+			return err
+		}
+		if err := CheckRole(cfg, args[0], typ); err != nil {
+			return err
+		}
+		return run(cmd.Context(), cfg, args[0])
+	}
+	return Main(root)
+}
+
+// CheckRole says whether name is a role of cfg of that type ("" = any).
+func CheckRole(cfg *config.Config, name, typ string) error {
+	var names []string
+	for _, r := range cfg.Roles {
+		if typ == "" || r.Type == typ {
+			names = append(names, r.Name)
+		}
+	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	if r := cfg.Role(name); r != nil {
+		return Usagef("role %s is a %s, not a %s", name, r.Type, typ)
+	}
+	known := "none"
+	if len(names) > 0 {
+		known = strings.Join(names, ", ")
+	}
+	return &UsageError{fmt.Errorf("no role %q in the configuration; known: %s", name, known)}
+}

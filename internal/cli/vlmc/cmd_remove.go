@@ -1,0 +1,26 @@
+package vlmc
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"archipelago/internal/cli"
+	"archipelago/internal/volume"
+)
+
+func newRemoveCommand(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove NAME",
+		Aliases: []string{"rm"},
+		Short:   "Remove a volume or a snapshot",
+		Long: "Remove the volume or snapshot NAME. It is gone at once; volumes that were made from it\n" +
+			"stay whole.",
+		Args: cli.Args("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
+				return c.Remove(ctx, args[0])
+			})
+		},
+	}
+}

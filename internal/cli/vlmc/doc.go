@@ -1,0 +1,4 @@
+// Package vlmc is the command line that manages volumes. One file per command.
+//
+// Every command talks to the running node over its segment; none looks at the storage.
+package vlmc

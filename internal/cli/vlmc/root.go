@@ -1,0 +1,39 @@
+package vlmc
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"archipelago/internal/cli"
+	"archipelago/internal/volume"
+)
+
+// New returns the root command of vlmc.
+func New() *cobra.Command {
+	root, app := cli.NewRoot("vlmc", "Manage the volumes of an Archipelago node",
+		"Manage the volumes of an Archipelago node. The node must be running.\n\n"+
+			"A SIZE is a whole number of MiB, or one with a unit: B, K, M, G, T, P (or KiB, MiB, …).")
+	// Scripts written for rbd give a pool; it means nothing here.
+	root.PersistentFlags().StringP("pool", "p", "", "ignored")
+	root.PersistentFlags().Lookup("pool").Hidden = true
+	root.AddCommand(
+		newCreateCommand(app), newSnapshotCommand(app), newCloneCommand(app), newListCommand(app),
+		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
+	)
+	return root
+}
+
+// onNode runs f as a client of the node that the flags name.
+func onNode(cmd *cobra.Command, app *cli.App, f func(context.Context, *volume.Client) error) error {
+	cfg, err := app.Config()
+	if err != nil {
+		return err
+	}
+	c, err := volume.Dial(cmd.Context(), cfg, volume.Options{Role: "vlmc"})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(cmd.Context(), c), c.Close())
+}

@@ -1,0 +1,105 @@
+package node
+
+import (
+	"syscall"
+	"time"
+
+	"archipelago/internal/config"
+)
+
+// peer keeps one role running. Its goroutine is the only one to start, signal and reap processes
+// of the role.
+type peer struct {
+	s     *supervisor
+	role  *config.Role
+	first chan error    // the outcome of the first start
+	stop  chan struct{} // closed: stop for good
+	done  chan struct{} // closed: no process is left
+	err   error         // of the stop; valid once done is closed
+}
+
+func newPeer(s *supervisor, role *config.Role) *peer {
+	return &peer{
+		s: s, role: role,
+		first: make(chan error, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+}
+
+// run starts the role again and again until it is stopped. If the very first start fails it gives
+// up: nobody has relied on the role yet, and the reason should be seen.
+func (p *peer) run() {
+	defer close(p.done)
+	var delay backoff
+	for starts := 0; !p.stopping(); starts++ {
+		proc, err := p.s.spawn(p.role)
+		var served time.Duration
+		if err == nil {
+			served = p.follow(proc, starts > 0)
+		}
+		if p.stopping() {
+			return
+		}
+		if starts == 0 && served == 0 {
+			p.first <- p.failure("did not start", proc, err)
+			return
+		}
+		wait := delay.next(served)
+		p.tellDeath(proc, err, served, wait)
+		p.pause(wait)
+	}
+}
+
+func (p *peer) stopping() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *peer) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-p.stop:
+	}
+}
+
+// ended notes how a process has ended that was told to stop. One that wasn't ready yet may not have
+// got as far as catching the signal: it has served nobody, so that is a clean end too.
+func (p *peer) ended(proc *process, wasReady bool) {
+	if !p.stopping() {
+		return
+	}
+	state := proc.cmd.ProcessState
+	if !state.Success() && (wasReady || state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM) {
+		p.err = p.failure("did not stop cleanly", proc, nil)
+	}
+	p.s.log.Info("peer has stopped", "role", p.role.Name, "pid", proc.pid(), "state", state.String())
+}
+
+func (p *peer) failure(what string, proc *process, err error) error {
+	e := &PeerError{Role: p.role.Name, What: what, Err: err}
+	if proc != nil {
+		e.State = proc.cmd.ProcessState
+	}
+	return e
+}
+
+func (p *peer) tellDeath(proc *process, err error, served, wait time.Duration) {
+	attrs := []any{"role", p.role.Name, "served", served, "restart_in", wait}
+	if proc == nil {
+		p.s.log.Error("peer can't be started", append(attrs, "err", err)...)
+		return
+	}
+	state := proc.cmd.ProcessState
+	attrs = append(attrs, "pid", proc.pid(), "state", state.String(), "status", state.ExitCode())
+	p.s.log.Warn("peer has died", attrs...)
+}
+
+// stopAndWait stops the role; nil if it ended as it should.
+func (p *peer) stopAndWait() error {
+	close(p.stop)
+	<-p.done
+	return p.err
+}

@@ -1,0 +1,137 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"archipelago/internal/config"
+	"archipelago/xseg"
+)
+
+// supervisor is a node that was locked and has its segment.
+type supervisor struct {
+	cfg    *config.Config
+	opts   Options
+	sink   *logSink
+	log    *slog.Logger
+	forker *forker
+	spawns atomic.Int64 // numbers the notify sockets
+
+	sockets map[string]*os.File // listening sockets by role; set before the first start
+	peers   []*peer             // those started, in order
+}
+
+func newSupervisor(cfg *config.Config, opts Options, sink *logSink, log *slog.Logger) *supervisor {
+	return &supervisor{cfg: cfg, opts: opts, sink: sink, log: log, sockets: map[string]*os.File{}}
+}
+
+func (s *supervisor) run(ctx context.Context) error {
+	if err := s.listenAll(); err != nil {
+		return errors.Join(err, s.closeSockets())
+	}
+	s.forker = newForker()
+	err := s.startAll(ctx)
+	if err == nil {
+		s.log.Info("node is ready", "segment", s.cfg.SegmentName, "pid", os.Getpid())
+		s.opts.Ready(s.uri())
+		s.waitForStop(ctx)
+	}
+	err = errors.Join(err, s.stopAll())
+	s.forker.close()
+	return errors.Join(err, s.closeSockets())
+}
+
+func (s *supervisor) waitForStop(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-s.opts.Force:
+	}
+	s.log.Info("node is stopping")
+}
+
+// startAll starts the roles, each when the one before is ready.
+func (s *supervisor) startAll(ctx context.Context) error {
+	for i := range s.cfg.Roles {
+		p := newPeer(s, &s.cfg.Roles[i])
+		s.peers = append(s.peers, p)
+		go p.run()
+		select {
+		case err := <-p.first:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("start interrupted while role %s was starting: %w", p.role.Name, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// stopAll stops the roles in reverse order. Those that still run are kept running meanwhile, so
+// that each finds below it what it needs to flush.
+func (s *supervisor) stopAll() error {
+	var errs []error
+	for i := len(s.peers) - 1; i >= 0; i-- {
+		errs = append(errs, s.peers[i].stopAndWait())
+	}
+	select {
+	case <-s.opts.Force:
+		return ErrForced
+	default:
+		return errors.Join(errs...)
+	}
+}
+
+// listenAll makes the sockets that peers inherit.
+func (s *supervisor) listenAll() error {
+	for _, r := range s.cfg.Roles {
+		if r.Type != config.TypeNBD {
+			continue
+		}
+		f, err := listen(r.Socket)
+		if err != nil {
+			return fmt.Errorf("role %s: %w", r.Name, err)
+		}
+		s.sockets[r.Name] = f
+	}
+	return nil
+}
+
+func (s *supervisor) closeSockets() error {
+	var errs []error
+	for name, f := range s.sockets {
+		errs = append(errs, f.Close(), os.Remove(s.cfg.Role(name).Socket))
+	}
+	return errors.Join(errs...)
+}
+
+// queryPath completes url.PathEscape for a path in a query: slashes may stay, what separates the
+// parts of a query may not, and a plus would be read as a space.
+var queryPath = strings.NewReplacer("%2F", "/", "&", "%26", "=", "%3D", "+", "%2B")
+
+// uri names the NBD socket in the form that NBD clients take.
+func (s *supervisor) uri() string {
+	r := s.cfg.ByType(config.TypeNBD)
+	if r == nil {
+		return ""
+	}
+	return "nbd+unix:///?socket=" + queryPath.Replace(url.PathEscape(r.Socket))
+}
+
+// explain says what to do about a segment that can't be made.
+func explain(spec xseg.Spec, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, xseg.ErrNoMemory), errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("no room for segment %s in /dev/shm: make room there, or make it larger: %w", spec, err)
+	}
+	return err
+}

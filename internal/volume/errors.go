@@ -1,0 +1,41 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"archipelago/internal/mapfmt"
+	"archipelago/peers/mapper"
+	"archipelago/peers/mapper/remote"
+	"archipelago/xseg"
+)
+
+// ErrReply is the one error of this package. All others are those of package mapper, by the errno
+// that crossed the port and with the text that came along, of package xseg, or a context's; wrapped
+// with the name of the volume.
+var ErrReply = errors.New("peer sent a reply that makes no sense")
+
+// asError turns the errno of a reply, and the text that came with it, into an error; 0 is nil.
+func asError(errno syscall.Errno, text []byte) error {
+	if errno == syscall.EHOSTDOWN {
+		return xseg.ErrNotRunning // the transport gave up waiting for the peer
+	}
+	return remote.Error(errno, text)
+}
+
+// wrap says which volume and what was tried.
+func wrap(name, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("volume %s: %s: %w", name, what, err)
+}
+
+// checkName refuses what no volume can be called before it reaches a port.
+func checkName(name string) error {
+	if err := mapfmt.CheckVolumeName(name); err != nil {
+		return fmt.Errorf("%w: %w", mapper.ErrName, err)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// Package blockertest is the conformance suite of blockers: every store passes Run, which checks
+// what package blocker demands, in one goroutine and in many. What needs a store's help (syncs that
+// fail, power cuts) has a function of its own.
+package blockertest
+
+import (
+	"testing"
+
+	"archipelago/peers/blocker"
+)
+
+// New makes an empty store for one test; it registers with t.Cleanup what has to be undone. The
+// suite closes the store.
+type New func(t *testing.T) blocker.Store
+
+// Run checks a store.
+func Run(t *testing.T, open New) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *fixture)
+	}{
+		{"read", testRead},
+		{"write", testWrite},
+		{"write of many sizes", testWriteSizes},
+		{"write keeps nothing", testKeepsNothing},
+		{"write zeroes", testWriteZeroes},
+		{"discard", testDiscard},
+		{"space is given back", testSpace},
+		{"copy", testCopy},
+		{"copy of holes", testCopyHoles},
+		{"sync", testSync},
+		{"stat", testStat},
+		{"create", testCreate},
+		{"create has one winner", testCreateRace},
+		{"create appears whole", testCreateWhole},
+		{"replace", testReplace},
+		{"replace is atomic", testReplaceAtomic},
+		{"append", testAppend},
+		{"append has one winner", testAppendRace},
+		{"truncate", testTruncate},
+		{"delete", testDelete},
+		{"delete and write again", testDeleteRace},
+		{"list", testList},
+		{"list by pages", testListPages},
+		{"list beside changes", testListRace},
+		{"lock chain", testLock},
+		{"lock chain has one winner", testLockRace},
+		{"names", testNames},
+		{"arguments", testArguments},
+		{"errors name the object", testErrorNames},
+		{"done submits", testDoneSubmits},
+		{"overlapping writes", testOverlap},
+		{"many objects at once", testManyObjects},
+		{"order on one object", testOrder},
+		{"random operations", testRandom},
+		{"random operations in parallel", testRandomParallel},
+		{"close", testClose},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &fixture{T: t, s: open(t)}
+			defer f.s.Close()
+			c.test(t, f)
+		})
+	}
+}

@@ -1,0 +1,29 @@
+package remote
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"archipelago/peers/blocker"
+)
+
+// sentinels are the contract's errors by their number; of two that share one, the first.
+var sentinels = []*blocker.Error{
+	blocker.ErrNotFound, blocker.ErrExists, blocker.ErrConflict, blocker.ErrNoSpace,
+	blocker.ErrArgument, blocker.ErrClosed, blocker.ErrFenced,
+}
+
+// replyError makes an error of the number that a reply carries.
+func replyError(op *blocker.Op, errno syscall.Errno) error {
+	name := strings.Clone(op.Name)
+	if op.Kind == blocker.Sync && name == "" {
+		name = fmt.Sprintf("of volume %x", op.Volume)
+	}
+	for _, s := range sentinels {
+		if s.Errno() == errno {
+			return fmt.Errorf("object %s: %w", name, s)
+		}
+	}
+	return fmt.Errorf("object %s: %w", name, errno)
+}

@@ -1,0 +1,108 @@
+package filed
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"archipelago/peers/blocker"
+)
+
+const copyBuffer = 256 << 10
+
+// copyBuffers holds *[]byte of copyBuffer bytes.
+var copyBuffers = sync.Pool{New: func() any {
+	b := make([]byte, copyBuffer)
+	return &b
+}}
+
+// copy copies a range of one object into another; its holes stay holes.
+func (s *Store) copy(op *blocker.Op) (bool, error) {
+	src, err := s.object(op.Source, false)
+	if err != nil {
+		return false, wrap(op.Source, "open", err)
+	}
+	defer s.unref(src)
+	return s.change(op, "copy", true, op.Length, func(dst *object) error {
+		c := copier{s, src, dst, op.Offset - op.SourceOffset}
+		return c.run(op.SourceOffset, op.SourceOffset+op.Length)
+	})
+}
+
+// copier copies from src to dst, shift bytes further on. Offsets are those of the source.
+type copier struct {
+	s        *Store
+	src, dst *object
+	shift    int64
+}
+
+// run copies from..to: data by data, hole by hole. What lies past the end of the source is a hole.
+func (c *copier) run(from, to int64) error {
+	for from < to {
+		data, err := seekData(c.src.fd, from)
+		if err != nil {
+			return err
+		}
+		data = min(data, to)
+		if data > from {
+			if err := c.hole(from, data); err != nil {
+				return err
+			}
+		}
+		if data == to {
+			return nil
+		}
+		hole, err := seekHole(c.src.fd, data)
+		if err != nil {
+			return err
+		}
+		from = min(hole, to)
+		if err := c.data(data, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *copier) hole(from, to int64) error {
+	return c.s.zero(c.dst, from+c.shift, to-from, true)
+}
+
+// data copies by way of memory: for the sizes of sub-blocks that is faster than copy_file_range,
+// which goes through the page cache as well where the file system can't share blocks.
+func (c *copier) data(from, to int64) error {
+	p := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(p)
+	for from < to {
+		b := (*p)[:min(to-from, copyBuffer)]
+		if err := readFull(c.src.fd, b, from); err != nil {
+			return err
+		}
+		if err := c.s.disk.write(c.dst.fd, c.dst.path, b, from+c.shift); err != nil {
+			return err
+		}
+		from += int64(len(b))
+	}
+	return nil
+}
+
+// seekData returns where data begins at or after off; the largest offset if there is none.
+func seekData(fd int, off int64) (int64, error) {
+	n, err := seek(fd, off, unix.SEEK_DATA)
+	if err == unix.ENXIO {
+		return blocker.MaxObject, nil
+	}
+	if err == unix.EINVAL {
+		return off, nil // the file system doesn't know holes
+	}
+	return n, err
+}
+
+// seekHole returns where data that begins at off ends.
+func seekHole(fd int, off int64) (int64, error) {
+	n, err := seek(fd, off, unix.SEEK_HOLE)
+	if err == unix.EINVAL {
+		return blocker.MaxObject, nil
+	}
+	return n, err
+}

@@ -1,0 +1,72 @@
+package filed
+
+import (
+	"golang.org/x/sys/unix"
+
+	"archipelago/peers/blocker"
+)
+
+// create makes an object with its whole content, durably, unless the name is there.
+func (s *Store) create(op *blocker.Op) error {
+	temp, fd, err := s.temps.write(op.Data)
+	if err != nil {
+		return wrap(op.Name, "write", err)
+	}
+	path := physical(op.Name)
+	err = s.dirs.inside(parent(path), func() error { return s.disk.link(temp, path) })
+	if err != nil && linked(fd) {
+		err = nil // over NFS the answer to the first try may get lost: the count of names tells
+	}
+	s.temps.discard(temp, fd)
+	if err != nil {
+		return wrap(op.Name, "create", err)
+	}
+	if err := s.dirs.sync(path); err != nil {
+		return wrap(op.Name, "sync of its directory", err)
+	}
+	op.N = int64(len(op.Data))
+	return nil
+}
+
+// linked tells whether a temporary file has got its name.
+func linked(fd int) bool {
+	st, err := fstat(fd)
+	return err == nil && st.Nlink > 1
+}
+
+// replace gives a name another content, durably. Whoever reads it sees the old or the new one.
+func (s *Store) replace(op *blocker.Op) error {
+	s.makeRoom()
+	st := s.stripe(op.Name)
+	st.Lock()
+	defer st.Unlock()
+	temp, fd, err := s.temps.write(op.Data)
+	if sentinel(err) == blocker.ErrNoSpace {
+		temp, fd, err = s.spare.write(op.Data)
+	}
+	if err != nil {
+		return wrap(op.Name, "write", err)
+	}
+	if err := s.rename(op.Name, temp, fd); err != nil {
+		return wrap(op.Name, "replace", err)
+	}
+	op.N = int64(len(op.Data))
+	return nil
+}
+
+// rename makes the temporary file the object of that name. The name's stripe is held.
+func (s *Store) rename(name, temp string, fd int) error {
+	path := physical(name)
+	err := s.dirs.inside(parent(path), func() error { return s.disk.rename(temp, path) })
+	if err != nil {
+		s.temps.discard(temp, fd)
+		return err
+	}
+	s.drop(name)
+	if err := s.dirs.sync(path); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	s.unref(s.keep(name, path, fd))
+	return nil
+}

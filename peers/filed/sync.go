@@ -1,0 +1,185 @@
+package filed
+
+import (
+	"fmt"
+	"sync"
+
+	"archipelago/peers/blocker"
+)
+
+// syncRun is one sync of one object, and what waits for it.
+type syncRun struct {
+	mark mark // once it runs
+	jobs []*syncJob
+	done chan struct{}
+}
+
+// syncJob is an operation that ends when a number of syncs have. Belongs to Store.mu.
+type syncJob struct {
+	op   *blocker.Op
+	left int
+	err  error
+}
+
+// sync serves Sync. It returns true if op ends later.
+func (s *Store) sync(op *blocker.Op) (bool, error) {
+	if err := s.recoverOnce(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := &syncJob{op: op}
+	if op.Name != "" {
+		if o := s.objects[op.Name]; o != nil {
+			s.join(o, j)
+		}
+	} else {
+		for o := range s.dirty[op.Volume] {
+			s.join(o, j)
+		}
+	}
+	// An object may have been found bad without any sync: then the job has failed, but still waits
+	// for the others, so that nothing is in flight when it ends.
+	return j.left > 0, j.err
+}
+
+// recoverOnce is the syncfs before the first Sync: see the package comment.
+func (s *Store) recoverOnce() error {
+	if s.recovered.Load() {
+		return nil
+	}
+	s.recovery.Do(func() {
+		if err := s.disk.syncfs(); err != nil {
+			s.lost = fmt.Errorf("directory %s: sync of what was written before the start: %w: %w",
+				s.disk.dir, blocker.ErrBad, err)
+			s.log.Error("writes of an earlier run are lost: every sync will fail", "error", s.lost)
+			return
+		}
+		s.recovered.Store(true)
+	})
+	return s.lost
+}
+
+// join makes j wait for a sync of o that covers all changes that have ended. s.mu is held.
+func (s *Store) join(o *object, j *syncJob) {
+	if o.bad != nil {
+		j.fail(wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, o.bad)))
+		return
+	}
+	if !o.dirty() {
+		return
+	}
+	j.left++
+	if r := o.running; r != nil && o.coveredBy(r.mark) {
+		r.jobs = append(r.jobs, j)
+		return
+	}
+	if o.next == nil {
+		o.next = &syncRun{done: make(chan struct{})}
+		if o.running == nil {
+			s.schedule(o)
+		}
+	}
+	o.next.jobs = append(o.next.jobs, j)
+}
+
+// schedule has o.next run on the pool; it holds a reference meanwhile. s.mu is held.
+func (s *Store) schedule(o *object) {
+	o.refs++
+	s.pool.submit(task{object: o})
+}
+
+// syncHere syncs o on this goroutine, or waits for the sync that runs. s.mu is held, but not
+// meanwhile.
+func (s *Store) syncHere(o *object) {
+	o.refs++
+	if r := o.running; r != nil {
+		s.mu.Unlock()
+		<-r.done
+		s.mu.Lock()
+	} else {
+		r := &syncRun{done: make(chan struct{})}
+		s.runLocked(o, r)
+	}
+	s.unrefLocked(o)
+}
+
+// runSync is the pool's part of schedule.
+func (s *Store) runSync(o *object) {
+	s.mu.Lock()
+	r := o.next
+	if r == nil || o.running != nil {
+		// Somebody else syncs o just now and schedules again when he is done.
+		s.unrefLocked(o)
+		s.mu.Unlock()
+		return
+	}
+	o.next = nil
+	s.runLocked(o, r)
+	s.unrefLocked(o)
+	s.mu.Unlock()
+}
+
+// runLocked makes o durable. s.mu is held, but not meanwhile.
+func (s *Store) runLocked(o *object, r *syncRun) {
+	r.mark = o.mark()
+	o.running = r
+	bad := o.bad
+	s.mu.Unlock()
+	err := bad
+	if err == nil {
+		err = s.syncFile(o)
+	}
+	s.mu.Lock()
+	o.running = nil
+	if err != nil {
+		o.bad = err
+		err = wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, err))
+	} else {
+		o.synced(r.mark)
+		if !o.dirty() {
+			s.undirty(o)
+		}
+	}
+	close(r.done)
+	if o.next != nil {
+		s.schedule(o)
+	}
+	s.endJobs(r.jobs, err)
+}
+
+// syncFile makes a file durable, and then the names that lead to it.
+func (s *Store) syncFile(o *object) error {
+	if err := s.disk.fdatasync(o.fd, o.path); err != nil {
+		return err
+	}
+	return s.dirs.sync(o.path)
+}
+
+// endJobs tells those who waited. s.mu is held, but not while an operation ends.
+func (s *Store) endJobs(jobs []*syncJob, err error) {
+	for _, j := range jobs {
+		if err != nil {
+			j.fail(err)
+		}
+		j.left--
+		if j.left > 0 {
+			continue
+		}
+		s.mu.Unlock()
+		s.finish(j.op, j.err)
+		s.mu.Lock()
+	}
+}
+
+func (j *syncJob) fail(err error) {
+	if j.err == nil {
+		j.err = err
+	}
+}
+
+// stripe is a mutex with room around it: neighbours are taken by different threads.
+type stripe struct {
+	sync.Mutex
+	_ [56]byte
+}

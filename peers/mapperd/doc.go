@@ -1,0 +1,21 @@
+// Package mapperd keeps the maps of volumes: which object holds which bytes. Engine implements
+// mapper.Mapper over two blockers, one for maps and one for blocks; Run serves it at a port.
+//
+// In memory there is, per open volume, its record, the chunks of its map that were used lately, the
+// reserved objects, and which entries were committed but not flushed. An entry that was committed
+// lies in the pending log (shared memory: it survives every process) until FLUSH has made the data
+// that it names durable and has written the entry to its chunk.
+//
+// What is in memory is answered within Submit. Anything that has to wait for a blocker runs in a
+// goroutine of its own and then does the same again. No volume waits for another one.
+//
+// What a crash may leave, and why it is harmless:
+//   - a chunk file that no record names: its name is reused by replacing the file;
+//   - records appended to a chunk but still in the pending log: replay puts the same values there;
+//   - a higher epoch and no snapshot: objects of the old epoch are copied once more than needed;
+//   - a PENDING clone: whoever opens it finishes the check of its origin;
+//   - a tombstone beside its record: the removal didn't happen, the next one replaces it.
+//
+// Lock order: names of volumes (nameLocks), volume.ctl, volume.mu; Engine.mu is taken last and
+// nothing is called under it.
+package mapperd

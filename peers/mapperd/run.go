@@ -1,0 +1,147 @@
+package mapperd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"archipelago/internal/config"
+	"archipelago/internal/mapfmt"
+	"archipelago/peers/blocker"
+	blockers "archipelago/peers/blocker/remote"
+	mappers "archipelago/peers/mapper/remote"
+	"archipelago/peers/peer"
+	"archipelago/xseg"
+)
+
+// Tuning.
+const (
+	// channelBuffers is the size of the buffer area of each channel to a blocker: records, chunks
+	// and lists are copied through it. Memory backs only what is used.
+	channelBuffers = 16 << 20
+	// closeLimit bounds how long an orderly stop flushes volumes. What is left then lies in the
+	// pending logs, as after a kill.
+	closeLimit = 20 * time.Second
+)
+
+// Run serves a role of type mapperd until ctx ends: that is a clean stop, and no error.
+func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
+	p, err := peer.Join(cfg, role)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Leave()) }()
+	err = serve(ctx, p)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // stopped while it was starting
+	}
+	return err
+}
+
+func serve(ctx context.Context, p *peer.Peer) error {
+	loop, err := p.NewLoop()
+	if err != nil {
+		return err
+	}
+	// The port first: it is free only when a predecessor has ended, which had the locks and the
+	// pending logs.
+	g := &gate{}
+	port, err := loop.Bind(ctx, xseg.PortNo(p.Role.PortStart), xseg.BindOptions{
+		Role: p.Role.Name, Handler: g.serve,
+	})
+	if err != nil {
+		return fmt.Errorf("role %s: bind port %d: %w", p.Role.Name, p.Role.PortStart, err)
+	}
+	var e *Engine
+	err = p.Serve(ctx, peer.Hooks{
+		// The engine talks to the blockers through the loop, so the loop runs first.
+		Started: func(ctx context.Context) (err error) {
+			if e, err = openEngine(ctx, p, port); err == nil {
+				e.Recover()
+				handler := mappers.Serve(e)
+				loop.Post(func() { g.open(handler) })
+			}
+			return err
+		},
+		Stopping: func() { stop(p, e) },
+	})
+	return err
+}
+
+// gate keeps the requests that come before the engine is there. On the loop only.
+type gate struct {
+	handler xseg.Handler
+	early   []*xseg.Request
+}
+
+func (g *gate) serve(r *xseg.Request) {
+	if g.handler == nil {
+		g.early = append(g.early, r)
+		return
+	}
+	g.handler(r)
+}
+
+func (g *gate) open(h xseg.Handler) {
+	g.handler = h
+	for _, r := range g.early {
+		h(r)
+	}
+	g.early = nil
+}
+
+// openEngine connects to the blockers, waiting for them, and opens the store.
+func openEngine(ctx context.Context, p *peer.Peer, port *xseg.Port) (*Engine, error) {
+	maps, err := connect(ctx, p, port, p.Role.BlockermPort)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := connect(ctx, p, port, p.Role.BlockerbPort)
+	if err != nil {
+		return nil, err
+	}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	nodes := mapfmt.NodesSingle
+	if p.Config.Nodes == mapfmt.NodesShared.String() {
+		nodes = mapfmt.NodesShared
+	}
+	_, term := p.Segment.Lease()
+	return New(Config{
+		Maps: maps, Blocks: blocks, PendingDir: p.Config.PendingDir, Node: p.Config.NodeName,
+		MachineID: machineID(), BootID: boot, Nodes: nodes, Term: term, Log: p.Log,
+	})
+}
+
+func connect(ctx context.Context, p *peer.Peer, port *xseg.Port, to int) (blocker.Store, error) {
+	ch, err := port.Connect(ctx, xseg.PortNo(to), xseg.ChannelOptions{
+		Slots: p.Role.NrOps, BufferBytes: channelBuffers, Wait: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("role %s: blocker at port %d: %w", p.Role.Name, to, err)
+	}
+	return blockers.New(ch), nil
+}
+
+// stop closes all volumes, so that nothing acknowledged is left in memory and another node may use
+// the store. It gives up after a while: blockers that don't answer must not keep the node up.
+func stop(p *peer.Peer, e *Engine) {
+	if e == nil {
+		return
+	}
+	closed := make(chan error, 1)
+	go func() {
+		closed <- errors.Join(e.CloseVolumes(), e.Close())
+	}()
+	select {
+	case err := <-closed:
+		if err != nil {
+			p.Log.Error("volumes not closed", "error", err)
+		}
+	case <-time.After(closeLimit):
+		p.Log.Error("volumes not closed in time", "limit", closeLimit)
+	}
+}

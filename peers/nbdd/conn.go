@@ -1,0 +1,141 @@
+package nbdd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// conn is one connection.
+type conn struct {
+	srv *Server
+	log *slog.Logger
+	uc  *net.UnixConn
+	rc  syscall.RawConn
+	ctx context.Context // ends when the server gives up waiting for requests under way
+
+	// Negotiated; constant during transmission.
+	export     Export
+	info       Info
+	noZeroes   bool
+	structured bool
+	metaExport string // for which base:allocation was selected
+	meta       bool
+
+	in   *input // reader only
+	out  output // of whoever has set writing
+	pool pool   // half reader's, half under mu; see there
+
+	// inflight counts requests whose last reply has neither been sent nor dropped.
+	inflight atomic.Int64
+
+	mu      sync.Mutex
+	cond    sync.Cond // inflight went down, dead was set, or the server gave up
+	queue   []reply
+	writing bool // somebody is sending, or about to
+	marked  bool // there is something to flush at the end of a batch
+	stalled bool // the client takes nothing: keep no buffers for it
+	waiting bool // somebody waits on cond
+	dead    bool // nothing is sent any more
+	cause   error
+
+	listed bool // in Server.dirty; under Server.dirtyMu
+}
+
+func (s *Server) newConn(ctx context.Context, uc *net.UnixConn, log *slog.Logger) (*conn, error) {
+	rc, err := uc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{srv: s, log: log, uc: uc, rc: rc, ctx: ctx}
+	c.cond.L = &c.mu
+	c.in = newInput(uc, rc, c.flush)
+	c.out.init()
+	return c, nil
+}
+
+// run serves the connection until it ends, and logs why if that was no orderly end.
+func (c *conn) run() {
+	err := c.negotiate()
+	if err == nil {
+		err = c.transmit()
+	}
+	if isOrderly(err) {
+		c.waitInflight(0)
+	}
+	c.kill(err)
+	// What was queued is dropped now; what the backend still has ends with its last done.
+	c.flush()
+	c.waitInflight(0)
+	if err := c.end(); !isOrderly(err) {
+		c.log.Warn("NBD connection ended", "error", err)
+	} else {
+		c.log.Debug("NBD connection ended")
+	}
+}
+
+// errDone is the end of a session as the client wished it.
+var errDone = errors.New("client has ended the session")
+
+// isOrderly says whether a connection ended as connections do: also a client that just goes away
+// is no event, unless it does so in the middle of a request.
+func isOrderly(err error) bool {
+	return errors.Is(err, errDone) || errors.Is(err, io.EOF) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// kill ends the connection: nothing is read or sent any more. The first cause counts.
+func (c *conn) kill(err error) {
+	c.mu.Lock()
+	if !c.dead {
+		c.dead, c.cause = true, err
+	}
+	c.cond.Broadcast()
+	c.mu.Unlock()
+	_ = c.uc.Close() // again and again: harmless
+}
+
+// end returns why the connection ended.
+func (c *conn) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// waitInflight waits until at most n requests are under way, or the server gives up. On a dead
+// connection it waits for what the backend still has (n = 0), or not at all.
+func (c *conn) waitInflight(n int64) {
+	if c.inflight.Load() <= n {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = true
+	for c.inflight.Load() > n && c.ctx.Err() == nil && (n == 0 || !c.dead) {
+		c.cond.Wait()
+	}
+	c.waiting = false
+}
+
+// patience sets a deadline for everything the negotiation does next; 0 = none.
+func (c *conn) patience(d time.Duration) error {
+	if d == 0 {
+		return c.uc.SetDeadline(time.Time{})
+	}
+	return c.uc.SetDeadline(time.Now().Add(d))
+}
+
+// explain makes a passed deadline readable.
+func explain(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errors.New("client took too long to negotiate")
+	}
+	return err
+}

@@ -1,0 +1,123 @@
+package nbdd
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"archipelago/internal/nbd/client"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long anything may take before a test gives up: generous, never a measure.
+const patience = 3 * time.Second
+
+// harness is a server over a memory backend.
+type harness struct {
+	t    testing.TB
+	srv  *Server
+	path string
+	stop func() error
+	log  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start serves b until the test ends.
+func start(t testing.TB, limits Limits, b Backend) *harness {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "archip-nbdd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &harness{t: t, path: filepath.Join(dir, "nbd.sock"), log: &lockedBuffer{}}
+	h.srv = NewServer(limits, slog.New(slog.NewTextHandler(h.log, nil)))
+	ln, err := listenAt(h.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- h.srv.Serve(ctx, ln, b) }()
+	h.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-served
+	})
+	t.Cleanup(func() {
+		if err := h.stop(); err != nil {
+			t.Error(err)
+		}
+		if left := h.srv.heap.left.Load(); left != h.srv.limits.HeapBytes {
+			t.Errorf("heap budget: %d bytes were never given back", h.srv.limits.HeapBytes-left)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+func testContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// dial connects with our own client.
+func (h *harness) dial(export string, opts client.Options) *client.Client {
+	h.t.Helper()
+	c, err := client.Dial(testContext(h.t), "unix", h.path, export, opts)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// raw connects without a word.
+func (h *harness) raw() *net.UnixConn {
+	h.t.Helper()
+	conn, err := net.Dial("unix", h.path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		h.t.Fatal(err)
+	}
+	return conn.(*net.UnixConn)
+}
+
+// eventually waits for a condition that nothing announces.
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			panic(what); t.Fatalf("%s: not after %v", what, patience)
+		}
+	}
+}

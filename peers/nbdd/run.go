@@ -1,0 +1,80 @@
+package nbdd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"archipelago/internal/config"
+	"archipelago/internal/volume"
+	"archipelago/peers/peer"
+	"archipelago/xseg"
+)
+
+// bufferBytes is the room for the data of requests under way, per channel: many connections share
+// it. It takes memory only as far as it is used.
+const bufferBytes = 64 << 20
+
+// Run serves the volumes of the node until ctx ends.
+func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
+	p, err := peer.Join(cfg, role)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Leave()) }()
+	ln, err := listen(p.Role.Socket)
+	if err != nil {
+		return fmt.Errorf("role %s: %w", role, err)
+	}
+	defer ln.Close() // for the ways out before somebody serves it
+	srv := NewServer(Limits{}, p.Log)
+	client, err := attach(ctx, p, srv)
+	if err != nil {
+		return fmt.Errorf("role %s: %w", role, err)
+	}
+	defer client.Close()
+	return serve(ctx, p, srv, ln, client)
+}
+
+// attach makes the client of the volumes; what ends in one batch of it is answered together.
+func attach(ctx context.Context, p *peer.Peer, srv *Server) (*volume.Client, error) {
+	loop, err := p.NewLoop()
+	if err != nil {
+		return nil, err
+	}
+	loop.AtBatchEnd(srv.BatchEnd)
+	return volume.Attach(ctx, p.Config, loop, volume.Options{
+		Role:      p.Role.Name,
+		PortStart: xseg.PortNo(p.Role.PortStart), PortEnd: xseg.PortNo(p.Role.PortEnd),
+		Slots: p.Role.NrOps, BufferBytes: bufferBytes,
+	})
+}
+
+// serve accepts clients as long as the peer runs. The server stops first, while the loop still
+// brings the answers that its clients wait for.
+func serve(ctx context.Context, p *peer.Peer, srv *Server, ln *net.UnixListener, client *volume.Client) error {
+	ctx, failed := context.WithCancelCause(ctx)
+	defer failed(nil)
+	accepting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	hooks := peer.Hooks{
+		Started: func(context.Context) error {
+			go func() {
+				err := srv.Serve(accepting, ln, volumes{client})
+				failed(err)
+				served <- err
+			}()
+			return nil
+		},
+		Stopping: func() {
+			stop()
+			served <- <-served // waits; the result is for below
+		},
+	}
+	if err := p.Serve(ctx, hooks); err != nil {
+		return err
+	}
+	return <-served
+}

@@ -1,0 +1,207 @@
+package nbdd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Server serves one backend to many clients.
+type Server struct {
+	limits  Limits
+	log     *slog.Logger
+	backend Backend
+	heap    budget
+	running sync.WaitGroup // connections, and what sends for them
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	refused bool // the limit of connections was reported
+
+	dirtyMu     sync.Mutex
+	dirty, idle []*conn // idle: the memory of the list that was worked off last
+}
+
+// NewServer makes a server. log nil = the default logger.
+func NewServer(limits Limits, log *slog.Logger) *Server {
+	if log == nil {
+		log = slog.Default()
+	}
+	s := &Server{limits: limits.withDefaults(), log: log, conns: make(map[*conn]struct{})}
+	s.heap.left.Store(s.limits.HeapBytes)
+	return s
+}
+
+// Serve accepts clients until ctx ends, then lets requests under way end for a while, and returns
+// nil when no connection is left. It closes ln. Call once.
+func (s *Server) Serve(ctx context.Context, ln *net.UnixListener, backend Backend) error {
+	s.backend = backend
+	hard, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	stopped := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	err := s.accept(ctx, hard, ln)
+	stopped()
+	_ = ln.Close() // closed already if ctx ended
+	s.shutdown(giveUp)
+	return err
+}
+
+func (s *Server) accept(ctx, hard context.Context, ln *net.UnixListener) error {
+	for {
+		uc, err := ln.AcceptUnix()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = uc.Close()
+			}
+			return nil
+		case errors.Is(err, unix.ECONNABORTED):
+			continue
+		case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM):
+			s.log.Error("cannot accept NBD clients", "error", err)
+			pause(ctx)
+			continue
+		case err != nil:
+			return fmt.Errorf("accept NBD clients: %w", err)
+		}
+		s.add(hard, uc)
+	}
+}
+
+// pause keeps the accept loop from spinning while the process has no descriptors left: a waiting
+// client stays in the backlog, and nothing tells when descriptors are free again.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// add starts serving a client, unless there are too many.
+func (s *Server) add(hard context.Context, uc *net.UnixConn) {
+	c, err := s.newConn(hard, uc, s.log.With("pid", peerPID(uc)))
+	if err != nil || !s.admit(c) {
+		_ = uc.Close()
+		return
+	}
+	s.running.Go(func() {
+		defer s.remove(c)
+		c.run()
+	})
+}
+
+func (s *Server) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) >= s.limits.Connections {
+		if !s.refused {
+			s.log.Warn("too many NBD clients: refusing more", "limit", s.limits.Connections)
+		}
+		s.refused = true
+		return false
+	}
+	s.refused = false
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	for i, d := range s.dirty {
+		if d == c {
+			s.dirty[i] = nil
+		}
+	}
+}
+
+// Connections returns how many clients are connected.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// shutdown ends all connections: each as soon as its requests are answered, all when the grace
+// time is over.
+func (s *Server) shutdown(giveUp context.CancelFunc) {
+	grace := time.AfterFunc(s.limits.Grace, func() {
+		giveUp()
+		s.each(func(c *conn) { c.kill(errShutdown) })
+	})
+	defer grace.Stop()
+	// The end of what comes in is what a client would cause by leaving.
+	s.each(func(c *conn) { _ = c.uc.CloseRead() })
+	s.running.Wait()
+}
+
+var errShutdown = errors.New("server is shutting down")
+
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		f(c)
+	}
+}
+
+// markDirty notes that c has replies to send at the end of the backend's batch.
+func (s *Server) markDirty(c *conn) {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	if !c.listed {
+		c.listed = true
+		s.dirty = append(s.dirty, c)
+	}
+}
+
+// BatchEnd sends the replies of what has ended since it was last called. Doesn't block. One
+// goroutine at a time: the backend's serving thread calls it at the end of each batch.
+func (s *Server) BatchEnd() {
+	s.dirtyMu.Lock()
+	batch := s.dirty
+	if len(batch) == 0 {
+		s.dirtyMu.Unlock()
+		return
+	}
+	s.dirty, s.idle = s.idle[:0], nil
+	for _, c := range batch {
+		if c != nil {
+			c.listed = false
+		}
+	}
+	s.dirtyMu.Unlock()
+	for _, c := range batch {
+		if c != nil {
+			c.flush()
+		}
+	}
+	clear(batch)
+	s.dirtyMu.Lock()
+	s.idle = batch[:0]
+	s.dirtyMu.Unlock()
+}
+
+// peerPID returns the process at the other end, for the log; 0 if it isn't known.
+func peerPID(uc *net.UnixConn) int {
+	rc, err := uc.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	_ = rc.Control(func(fd uintptr) {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	return pid
+}

@@ -1,0 +1,154 @@
+package vlmcd
+
+import (
+	"time"
+
+	"archipelago/internal/mapfmt"
+	"archipelago/peers/blocker"
+	"archipelago/peers/mapper"
+)
+
+// Config is what an engine needs.
+type Config struct {
+	// Mapper and Blocks are called, and MUST call back, on the engine's thread.
+	Mapper mapper.Mapper
+	Blocks blocker.Store
+	// After runs f on the engine's thread when d has passed.
+	After func(d time.Duration, f func())
+	// Route says which port serves a volume and whether that is this engine. nil: this one.
+	Route func(UUID) (port uint32, here bool)
+	// MaxParked is how many operations and pieces wait per volume before further operations get
+	// ErrAgain. 0 = 4096, which is more than the slots of any channel.
+	MaxParked int
+	// MaxPages bounds the memory for translations: pages of 64 entries, for all volumes together;
+	// a page of a full volume takes 15 to 30 KiB. 0 = 1024.
+	MaxPages int
+}
+
+// Tuning.
+const (
+	defaultMaxParked = 4096
+	defaultMaxPages  = 1024
+	// maxPieces is how many pieces of one operation are under way: those of the largest request
+	// that carries data go out together, and a discard of a whole volume takes bounded memory.
+	maxPieces = 66
+	// maxTries ends a piece with EIO that has met a stale answer so often in a row.
+	maxTries = 8
+	// First and longest wait before the mapper is asked again after "not now".
+	minBackoff = time.Millisecond
+	maxBackoff = 128 * time.Millisecond
+)
+
+// Engine composes the volumes of one thread. Not safe for use by several threads.
+type Engine struct {
+	cfg     Config
+	volumes map[UUID]*volume
+	pages   []*page // all of them, for eviction
+	hand    int     // next to be looked at for eviction
+
+	// What has happened and wasn't looked at yet.
+	running  bool
+	calls    *call
+	lastCall *call
+	asked    *question
+	lastAsk  *question
+	runnable pieceList
+	accepted opList
+
+	// What is kept for the next use.
+	freePieces  *piece
+	freeCalls   *call
+	freeAsks    *question
+	freeEntries [][]mapfmt.Entry
+}
+
+// New makes an engine. The volumes open by themselves.
+func New(cfg Config) *Engine {
+	if cfg.MaxParked == 0 {
+		cfg.MaxParked = defaultMaxParked
+	}
+	if cfg.MaxPages == 0 {
+		cfg.MaxPages = defaultMaxPages
+	}
+	if cfg.Route == nil {
+		cfg.Route = func(UUID) (uint32, bool) { return 0, true }
+	}
+	return &Engine{cfg: cfg, volumes: map[UUID]*volume{}}
+}
+
+// Submit begins an operation. It doesn't block; Done may run before it returns.
+func (e *Engine) Submit(op *Op) {
+	op.Err, op.Info, op.opState = nil, mapper.Info{}, opState{}
+	e.accepted.push(op)
+	e.run()
+}
+
+// run handles what has happened, until nothing is left. Whoever adds an event calls it: inside a
+// run that only leaves the event for the loop below, so that no handler meets a state that another
+// one is changing.
+func (e *Engine) run() {
+	if e.running {
+		return
+	}
+	e.running = true
+	for e.runOne() {
+	}
+	e.running = false
+}
+
+// runOne handles one event. Answers come before new work: they free what new work may wait for.
+func (e *Engine) runOne() bool {
+	if c := e.nextCall(); c != nil {
+		e.callDone(c)
+		return true
+	}
+	if q := e.nextAnswer(); q != nil {
+		then := q.then
+		then(e, q)
+		e.freeQuestion(q)
+		return true
+	}
+	if p := e.runnable.pop(); p != nil {
+		e.translate(p)
+		return true
+	}
+	if op := e.accepted.pop(); op != nil {
+		e.accept(op)
+		return true
+	}
+	return false
+}
+
+func (e *Engine) accept(op *Op) {
+	switch op.Kind {
+	case Read, Write, WriteZeroes, Discard, Flush:
+		e.acceptIO(op)
+	case Open, Info:
+		e.ask(question{then: (*Engine).infoAnswered, client: op,
+			Op: mapper.Op{Kind: infoKinds[op.Kind], Volume: op.Volume, Name: string(op.Name)}})
+	case Close, Snapshot, Delete:
+		e.acceptChange(op)
+	default:
+		e.finish(op, mapper.ErrArgument)
+	}
+}
+
+var infoKinds = [...]mapper.Kind{Open: mapper.Open, Info: mapper.InfoOf}
+
+func (e *Engine) infoAnswered(q *question) {
+	op := q.client
+	if q.Err == nil {
+		op.Info = q.Info
+		op.Info.Port, _ = e.cfg.Route(q.Info.UUID)
+	}
+	e.finish(op, q.Err)
+}
+
+// finish ends an operation.
+func (e *Engine) finish(op *Op, err error) {
+	if err != nil && op.Err == nil {
+		op.Err = err
+	}
+	op.vol = nil
+	op.Done(op)
+}

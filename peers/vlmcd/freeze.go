@@ -1,0 +1,105 @@
+package vlmcd
+
+import (
+	"fmt"
+
+	"archipelago/peers/mapper"
+)
+
+var changeKinds = [...]mapper.Kind{Close: mapper.Close, Snapshot: mapper.Snapshot, Delete: mapper.Delete}
+
+// isChange says that an operation changes the map of its volume as a whole.
+func isChange(k Kind) bool { return k == Close || k == Snapshot || k == Delete }
+
+// acceptChange takes a new map change. It needs the UUID first: requests in flight go by that.
+func (e *Engine) acceptChange(op *Op) {
+	if op.Volume == (UUID{}) {
+		e.ask(question{then: (*Engine).changeNamed, client: op,
+			Op: mapper.Op{Kind: mapper.InfoOf, Name: string(op.Name)}})
+		return
+	}
+	if !e.routed(op) {
+		return
+	}
+	v := e.volumeOf(op.Volume)
+	op.vol = v
+	if v.open && !v.frozen && op.Kind != Delete {
+		e.joinFlush(op)
+		return
+	}
+	e.freeze(op)
+}
+
+func (e *Engine) changeNamed(q *question) {
+	op := q.client
+	if q.Err != nil {
+		e.finish(op, q.Err)
+		return
+	}
+	op.Volume = q.Info.UUID
+	e.acceptChange(op)
+}
+
+// freeze queues a map change and stops the volume for it.
+func (e *Engine) freeze(op *Op) {
+	v := op.vol
+	v.changes.push(op)
+	v.frozen = true
+	e.drained(v)
+}
+
+// refresh stops the volume to open it again: what is known of it is out of date.
+func (e *Engine) refresh(v *volume) {
+	v.frozen, v.refresh = true, true
+}
+
+// refreshFor parks p until the volume was opened again.
+func (e *Engine) refreshFor(p *piece, cause error) {
+	if e.tooOften(p, cause) {
+		return
+	}
+	v := p.vol
+	e.refresh(v)
+	e.parkPiece(p)
+	e.drained(v)
+}
+
+// drained goes on with a freeze when nothing rests on translations any more.
+func (e *Engine) drained(v *volume) {
+	if !v.frozen || v.running > 0 || v.changing {
+		return
+	}
+	op := v.changes.pop()
+	if op == nil {
+		e.thaw(v)
+		return
+	}
+	v.changing = true
+	e.ask(question{then: (*Engine).changeAnswered, vol: v, client: op,
+		Op: mapper.Op{Kind: changeKinds[op.Kind], Volume: v.uuid, Name: string(op.Name), Other: op.Other,
+			RequestID: op.RequestID}})
+}
+
+func (e *Engine) changeAnswered(q *question) {
+	v, op := q.vol, q.client
+	v.changing = false
+	if q.Err != nil {
+		e.finish(op, fmt.Errorf("volume %s: %w", op.Name, q.Err))
+	} else {
+		op.Info = q.Info
+		if op.Kind == Snapshot {
+			op.Info.Port, _ = e.cfg.Route(q.Info.UUID)
+		}
+		e.finish(op, nil)
+	}
+	e.drained(v)
+}
+
+// thaw lets the volume go on, whatever became of the change: a failed one may have had effect.
+// Nothing of the map is believed any more, not even the epoch.
+func (e *Engine) thaw(v *volume) {
+	e.dropTranslations(v)
+	v.open, v.frozen, v.refresh = false, false, false
+	e.resume(v)
+	e.forget(v)
+}

@@ -1,0 +1,120 @@
+package vlmcd
+
+import (
+	"archipelago/internal/mapfmt"
+	"archipelago/peers/blocker"
+)
+
+// modify goes on with a piece that changes bytes, from wherever it stands: it looks at nothing but
+// the present translation and the locks that the piece holds, so it may be called again whenever
+// one of them has changed.
+func (e *Engine) modify(p *piece) {
+	v, o := p.vol, p.obj
+	present := o.present()
+	if p.op.Kind != Write && !trim(p, present) {
+		e.endPiece(p, nil)
+		return
+	}
+	need := mapfmt.TouchedMask(v.objectSize, p.off, p.n) &^ present
+	if need == 0 {
+		e.unlock(p)
+		e.inPlace(p)
+		return
+	}
+	if !e.lock(p, need) {
+		return
+	}
+	if o.own || o.work.state == born {
+		e.fill(p)
+		return
+	}
+	e.reserve(p)
+}
+
+// trim takes from a piece that makes zeros what needs no change; false if nothing is left. What
+// reads as zeros already stays as it is, and a discard leaves alone the parts of a sub-block that
+// isn't in an own object: there is nothing to give back, and zeros would cost a copy.
+func trim(p *piece, present uint64) bool {
+	v, o := p.vol, p.obj
+	if len(o.levels) == 0 {
+		return false
+	}
+	if p.op.Kind == WriteZeroes {
+		return true
+	}
+	size := mapfmt.SubBlockSize(v.objectSize)
+	end := p.off + p.n
+	if p.off%size != 0 && present>>uint(v.subBlock(p.off))&1 == 0 {
+		p.off += size - p.off%size
+	}
+	if end%size != 0 && end > p.off && present>>uint(v.subBlock(end))&1 == 0 {
+		end -= end % size
+	}
+	p.n = end - p.off
+	return p.n > 0
+}
+
+// inPlace does the whole piece in the volume's own object.
+func (e *Engine) inPlace(p *piece) {
+	o := p.obj
+	op := blocker.Op{Kind: dataKinds[p.op.Kind], Name: o.levels[0].name, Offset: p.off, Length: p.n, Data: p.data}
+	if p.op.Flags&FlagFUA != 0 {
+		if o.seq > p.vol.flushed {
+			// The entry may be only in the pending log: durable data that no durable entry names
+			// is lost in a power cut.
+			p.op.needFlush = true
+		} else {
+			op.Flags = blocker.FlagFUA
+		}
+	}
+	e.blockerCall(p, op)
+}
+
+var dataKinds = [...]blocker.Kind{
+	Write: blocker.Write, WriteZeroes: blocker.WriteZeroes, Discard: blocker.Discard,
+}
+
+// fill copies what the sub-blocks of p lack, and writes p, side by side.
+//
+// That is safe: the ranges share no byte, a store keeps writes apart that don't overlap (guests
+// write neighbouring sectors at once), what is copied from never changes, and nobody reads these
+// sub-blocks here before the commit, which waits for all of the calls. The locks keep out others
+// that would copy over what p writes.
+func (e *Engine) fill(p *piece) {
+	v, o := p.vol, p.obj
+	name := o.ownName()
+	p.birth = o.ownBirth()
+	p.calls = 1
+	size := mapfmt.SubBlockSize(v.objectSize)
+	end := p.off + p.n
+	if head := p.off % size; head != 0 && p.locks(v.subBlock(p.off)) {
+		e.complete(p, name, p.off-head, head)
+	}
+	if tail := end % size; tail != 0 && p.locks(v.subBlock(end)) {
+		e.complete(p, name, end, size-tail)
+	}
+	op := blocker.Op{Kind: blocker.Write, Name: name, Offset: p.off, Length: p.n, Data: p.data}
+	if p.op.Kind != Write {
+		// Not Discard: it makes no object, and one that a commit names must be there.
+		op.Kind = blocker.WriteZeroes
+	}
+	e.blockerCall(p, op)
+	e.released(p)
+}
+
+// complete brings [off, off+n) of a sub-block that p covers partly into the own object.
+func (e *Engine) complete(p *piece, name string, off, n int64) {
+	o := p.obj
+	source := o.below(p.vol.subBlock(off))
+	switch {
+	case source != "":
+		e.blockerCall(p, blocker.Op{Kind: blocker.Copy, Name: name, Offset: off, Length: n,
+			Source: source, SourceOffset: off})
+	case len(o.levels) > 0:
+		// Zeros, but a write that failed or whose engine was killed may have left its bytes in
+		// the own object. One that replaces nothing is abandoned after a failure instead.
+		e.blockerCall(p, blocker.Op{Kind: blocker.WriteZeroes, Name: name, Offset: off, Length: n})
+	}
+}
+
+func (p *piece) locks(sub int) bool { return p.locked>>uint(sub)&1 != 0 }

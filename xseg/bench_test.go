@@ -1,0 +1,76 @@
+package xseg_test
+
+import (
+	"fmt"
+	"testing"
+
+	"archipelago/xseg"
+	"archipelago/xseg/xsegtest"
+)
+
+// pump keeps depth requests in flight on ch until n have been answered. It runs on the loop.
+type pump struct {
+	ch      *xseg.Channel
+	toStart int
+	flying  int
+	done    chan struct{}
+	doneFn  func(*xseg.Call)
+}
+
+func (p *pump) start() {
+	k := p.ch.Get(0)
+	k.Op, k.Done = xseg.OpPing, p.doneFn
+	p.toStart--
+	p.flying++
+	k.SubmitOnLoop()
+}
+
+func (p *pump) ended(k *xseg.Call) {
+	k.Put()
+	p.flying--
+	if p.toStart > 0 {
+		p.start()
+	} else if p.flying == 0 {
+		close(p.done)
+	}
+}
+
+func (p *pump) run(l *xseg.Loop, n, depth int) {
+	p.doneFn, p.toStart, p.done = p.ended, n, make(chan struct{})
+	l.Post(func() {
+		for range min(n, depth) {
+			p.start()
+		}
+	})
+	<-p.done
+}
+
+// chain starts hops servers in processes of their own and returns a client's channel to the
+// first.
+func chain(t testing.TB, hops int) (*xsegtest.Peer, *xseg.Channel) {
+	n := xsegtest.New(t)
+	n.Child(t, "echo", []string{"10"}).Ready()
+	for i := 1; i < hops; i++ {
+		n.Child(t, "forward", []string{fmt.Sprint(10 + i), fmt.Sprint(9 + i)}).Ready()
+	}
+	p := n.Peer(t)
+	c := p.Connect(p.Bind(100, xseg.BindOptions{Role: "client"}), xseg.PortNo(9+hops),
+		xseg.ChannelOptions{Slots: 128, BufferBytes: 8 << 20})
+	p.Run()
+	return p, c
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	for _, hops := range []int{1, 2, 3} {
+		for _, depth := range []int{1, 32, 128} {
+			b.Run(fmt.Sprintf("hops=%d/depth=%d", hops, depth), func(b *testing.B) {
+				p, c := chain(b, hops)
+				pm := &pump{ch: c}
+				pm.run(p.Loop, 2000, depth)
+				b.ReportAllocs()
+				b.ResetTimer()
+				pm.run(p.Loop, b.N, depth)
+			})
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package xseg
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"archipelago/xseg/internal/abi"
+	"archipelago/xseg/internal/channel"
+	"archipelago/xseg/internal/pages"
+)
+
+// ChannelOptions are what Connect needs besides the destination.
+type ChannelOptions struct {
+	Slots       int   // power of two, at most 1024
+	BufferBytes int64 // buffer area reserved (not backed); 0 for a channel that only passes on
+	// Wait makes Connect wait for a server that isn't there yet (until ctx ends).
+	Wait bool
+	// RecoverySeconds: how long requests wait for a dead server's successor before they fail with
+	// EHOSTDOWN; 0 = for ever.
+	RecoverySeconds int
+}
+
+func (o *ChannelOptions) check() error {
+	switch {
+	case o.Slots < 0 || o.Slots > MaxSlots || !channel.Valid(uint32(o.Slots)):
+		return fmt.Errorf("%d slots: want a power of two, at most %d: %w", o.Slots, MaxSlots, ErrLimit)
+	case o.BufferBytes < 0 || o.BufferBytes > maxSizeMiB<<20:
+		return fmt.Errorf("%d bytes of buffers: %w", o.BufferBytes, ErrLimit)
+	}
+	return nil
+}
+
+// Channel is a connection from a port of ours to a port of another peer. If the server dies its
+// requests wait for the successor and are pushed again: callers see a pause.
+type Channel struct {
+	port  *Port
+	loop  *Loop
+	dst   PortNo
+	opts  ChannelOptions
+	id    int
+	entry *abi.Channel
+	view  channel.View
+	base  uint64 // position of the buffer area
+
+	ctx    context.Context // ends with close
+	cancel context.CancelFunc
+
+	waiter    atomic.Uint32 // of the server
+	connected atomic.Bool
+	complete  func(uint32) // c.finish, bound once
+	roomTold  func()       // c.tellRoom, bound once
+	onRoom    []func()
+
+	mu        sync.Mutex
+	conn      *net.UnixConn
+	failed    bool // no server for RecoverySeconds: what is submitted fails at once
+	tail      uint32
+	calls     []Call
+	free      []uint32
+	cancelled int
+	pages     *pages.Pages
+	backed    int // pages that have memory
+	starved   bool
+	noMemory  bool // the last failure to get room was for lack of memory
+	room      chan struct{}
+}
+
+func (c *Channel) init(entry *abi.Channel, v channel.View) {
+	c.entry, c.view, c.base = entry, v, entry.BufferOffset.Load()
+	c.ctx, c.cancel = context.WithCancel(c.loop.ctx)
+	c.complete, c.roomTold = c.finish, c.tellRoom
+	c.pages = pages.New(int(entry.BufferSize.Load() / PageSize))
+	c.calls = make([]Call, v.Len())
+	c.free = make([]uint32, 0, v.Len())
+	for i := range v.Len() {
+		slot := v.Len() - 1 - i
+		c.calls[slot].ch, c.calls[slot].slot = c, slot
+		c.free = append(c.free, slot)
+	}
+}
+
+// ID returns the channel's index in the channel table, as reports show it.
+func (c *Channel) ID() int { return c.id }
+
+// Dst returns the port of the server.
+func (c *Channel) Dst() PortNo { return c.dst }
+
+// close gives the channel back: at once if nobody serves it, else when the server has ended what
+// it runs.
+func (c *Channel) close() error {
+	c.cancel()
+	c.port.mu.Lock()
+	delete(c.port.channels, c)
+	c.port.mu.Unlock()
+	s := c.loop.seg
+	err := s.control(context.Background(), abi.StepReap, uint64(c.id), func() error {
+		if c.entry.State.Load() == abi.ChannelLive && c.entry.SrcIncarnation.Load() == c.port.incarnation {
+			c.entry.State.Store(abi.ChannelOrphan)
+		}
+		s.collect()
+		return nil
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.Close() // the server sees it and drains
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package abi
+
+import "structs"
+
+// MapLevel is one level of a map entry.
+type MapLevel struct {
+	_     structs.HostLayout
+	Uuid  [16]uint8
+	Epoch uint64
+	Birth uint64
+	Mask  uint64
+}
+
+// MapEntry is the translation of one object of a volume.
+type MapEntry struct {
+	_        structs.HostLayout
+	Bottom   uint8
+	NrLevels uint8
+	Pad      [6]uint8
+	Key      [32]uint8
+	Level    [4]MapLevel
+}
+
+// VolumeInfo is the reply to OPEN, INFO, SNAPSHOT and CLONE.
+type VolumeInfo struct {
+	_          structs.HostLayout
+	Uuid       [16]uint8
+	Size       uint64
+	ObjectSize uint32
+	Flags      uint32
+	Epoch      uint64
+	Term       uint64
+	Generation uint64
+	Port       uint32
+	NrChunks   uint32
+	Created    int64
+	Modified   int64
+	Origin     [16]uint8
+	Reserved   [112]uint8
+}
+
+// CopyArgs name the source of a COPY.
+type CopyArgs struct {
+	_        structs.HostLayout
+	Offset   uint64
+	NameSize uint32
+	Pad      uint32
+	Name     [192]uint8
+}
+
+// NameArgs carry the second name of SNAPSHOT, RENAME and HASH.
+type NameArgs struct {
+	_        structs.HostLayout
+	Name     [256]uint8
+	NameSize uint32
+}
+
+// CloneArgs are the arguments of CLONE.
+type CloneArgs struct {
+	_          structs.HostLayout
+	Name       [256]uint8
+	NameSize   uint32
+	Pad        uint32
+	Size       uint64
+	ObjectSize uint64
+}

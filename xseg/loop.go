@@ -1,0 +1,241 @@
+package xseg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"archipelago/xseg/internal/abi"
+	"archipelago/xseg/internal/shm"
+)
+
+// Loop is a serving thread: it receives requests of all ports bound on it and completions of all
+// channels connected from them, and runs their callbacks, one at a time.
+type Loop struct {
+	seg      *Segment
+	waiterNo uint32
+	word     *atomic.Uint32
+	mail     mailbox
+	spin     spinner
+
+	ctx    context.Context // ends with Close: stops the goroutines that watch sockets
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	stopping atomic.Bool
+	closed   atomic.Bool
+
+	// The loop's own: touched on the loop only, or before it runs and after it has returned.
+	served  []*served
+	own     []*Channel
+	atEnd   []func()
+	wakes   wakeList
+	now     int64 // monotonic time at the start of the batch
+	extents [256]uint16
+	tickAt  int64
+
+	mu    sync.Mutex
+	ports []*Port
+}
+
+// NewLoop takes a waiter of the segment.
+func (s *Segment) NewLoop() (*Loop, error) {
+	l := &Loop{seg: s}
+	err := s.control(context.Background(), abi.StepWaiter, 0, func() error {
+		no, ok := s.takeWaiter()
+		if !ok {
+			return fmt.Errorf("all %d waiters are in use: %w", s.t.nrWaiters, ErrLimit)
+		}
+		l.waiterNo = no
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("new loop: %w", err)
+	}
+	l.word = &s.waiters[l.waiterNo].Word
+	l.wakes.mark = make([]bool, s.t.nrWaiters)
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.now = shm.Monotonic()
+	return l, nil
+}
+
+// Run locks the calling goroutine to its thread and serves until ctx ends; then it stops taking
+// new requests, waits until the requests it has received are answered, and returns. Call once.
+func (l *Loop) Run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer context.AfterFunc(ctx, l.stop)()
+	for !l.finished() {
+		if l.batch() {
+			continue
+		}
+		l.rest()
+	}
+	l.wakes.flush(l.seg)
+	return nil
+}
+
+// stop begins the end of Run: peers are told to look for a successor.
+func (l *Loop) stop() {
+	for _, p := range l.portList() {
+		p.stopListening()
+	}
+	l.stopping.Store(true)
+	l.seg.wake(l.waiterNo)
+}
+
+// finished tells whether Run may return: nothing that was received is unanswered.
+func (l *Loop) finished() bool {
+	if !l.stopping.Load() || l.mail.full.Load() {
+		return false
+	}
+	for _, s := range l.served {
+		if s.inFlight.Load() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// batch looks once at everything and serves what is there; false if there was nothing. Each ring
+// is published once and each peer woken at most once.
+func (l *Loop) batch() bool {
+	l.now = shm.Monotonic()
+	work := l.mail.run()
+	for _, c := range l.own {
+		work = c.harvest() || work
+	}
+	if !l.stopping.Load() {
+		for _, s := range l.served {
+			work = s.drain() || work
+		}
+	}
+	if work {
+		for _, f := range l.atEnd {
+			f()
+		}
+		l.wakes.flush(l.seg)
+	}
+	return work
+}
+
+// pending tells whether a batch would find anything.
+func (l *Loop) pending() bool {
+	if l.mail.full.Load() {
+		return true
+	}
+	for _, c := range l.own {
+		if c.view.AnyDone() {
+			return true
+		}
+	}
+	if l.stopping.Load() {
+		return l.finished()
+	}
+	for _, s := range l.served {
+		if s.waiting() {
+			return true
+		}
+	}
+	return false
+}
+
+// rest waits for work: spinning while that pays, then asleep.
+func (l *Loop) rest() {
+	begun := shm.Monotonic()
+	if l.spin.spin(begun, l.pending) {
+		return
+	}
+	l.sleep()
+	end := shm.Monotonic()
+	l.spin.slept(end - begun)
+	l.tick(end)
+}
+
+// sleep is the consumer's half of the wait word (see abi.Waiter): odd, look again, wait; after
+// every return add 2 and look again; even to go on. It gives up after one wait in any case, so
+// that the batch that follows looks at what has no wake-up of its own.
+func (l *Loop) sleep() {
+	v := l.word.Add(1)
+	if !l.pending() {
+		shm.Wait(l.word, v)
+		l.word.Add(2)
+	}
+	l.word.Add(1)
+}
+
+// tickEvery is how often what has no wake-up of its own is tried again.
+const tickEvery = int64(time.Second)
+
+// tick retries what ended for lack of memory, which nobody announces when it comes back.
+func (l *Loop) tick(now int64) {
+	if now < l.tickAt {
+		return
+	}
+	l.tickAt = now + tickEvery
+	for _, c := range l.own {
+		c.retryRoom()
+	}
+	l.wakes.flush(l.seg)
+}
+
+// Post runs f on the loop soon; functions run in the order in which they were posted. Any
+// goroutine; doesn't block. After the loop has ended f isn't run.
+func (l *Loop) Post(f func()) {
+	l.mail.put(f)
+	l.seg.wake(l.waiterNo)
+}
+
+// AtBatchEnd registers f to run on the loop after each batch (before it wakes peers and sleeps).
+// Before Run.
+func (l *Loop) AtBatchEnd(f func()) { l.atEnd = append(l.atEnd, f) }
+
+// Close gives ports, channels and the waiter back. After Run has returned (or never ran).
+// Requests of ours that others still work on go on; their channels are given back when they end.
+func (l *Loop) Close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	l.cancel()
+	var errs []error
+	for _, c := range l.channelList() {
+		errs = append(errs, c.close())
+	}
+	for _, p := range l.portList() {
+		errs = append(errs, p.unbind())
+	}
+	l.wg.Wait()
+	errs = append(errs, l.seg.control(context.Background(), abi.StepWaiter, uint64(l.waiterNo),
+		func() error { l.seg.giveWaiter(l.waiterNo); return nil }))
+	return ignoreGone(errors.Join(errs...))
+}
+
+// ignoreGone: closing in a segment that was destroyed meanwhile has nothing left to do.
+func ignoreGone(err error) error {
+	if errors.Is(err, ErrNoSegment) {
+		return nil
+	}
+	return err
+}
+
+func (l *Loop) portList() []*Port {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]*Port(nil), l.ports...)
+}
+
+func (l *Loop) channelList() []*Channel {
+	var all []*Channel
+	for _, p := range l.portList() {
+		p.mu.Lock()
+		for c := range p.channels {
+			all = append(all, c)
+		}
+		p.mu.Unlock()
+	}
+	return all
+}

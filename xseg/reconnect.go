@@ -1,0 +1,130 @@
+package xseg
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"archipelago/xseg/internal/step"
+)
+
+// supervise watches the connection of a channel and, when it ends, looks for a successor.
+func (c *Channel) supervise(conn *net.UnixConn) {
+	for {
+		untilHangUp(conn)
+		_ = conn.Close()
+		if c.ctx.Err() != nil {
+			return
+		}
+		c.connected.Store(false)
+		c.loop.Post(func() { c.harvest() }) // what it had answered counts
+		if conn = c.redial(); conn == nil {
+			return
+		}
+		c.entry.Counters.Restarts.Add(1)
+		c.attach(conn)
+		c.loop.seg.wake(c.waiter.Load()) // for what was pushed before the server listened
+	}
+}
+
+// redial tries until there is a successor; nil when the channel is closed.
+func (c *Channel) redial() *net.UnixConn {
+	begun := time.Now()
+	limit := time.Duration(c.opts.RecoverySeconds) * time.Second
+	for {
+		conn, err := c.dial(c.ctx, c.rewind)
+		if err == nil {
+			return conn
+		}
+		if limit > 0 && time.Since(begun) > limit {
+			limit = 0
+			c.loop.Post(c.fail)
+		}
+		if sleep(c.ctx, retryPause(time.Since(begun))) != nil {
+			return nil
+		}
+	}
+}
+
+// rewind runs repush on the loop and waits for it.
+func (c *Channel) rewind() error {
+	done := make(chan struct{})
+	c.loop.Post(func() {
+		c.repush()
+		close(done)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-c.ctx.Done():
+		return fmt.Errorf("channel to port %d: %w", c.dst, ErrClosed)
+	}
+}
+
+// repush empties the ring and pushes every request again that has no answer. The server and all
+// that it had passed on are dead (a successor says READY only then), so that nothing writes to
+// slots and buffers any more: what was in quarantine is free. Loop.
+func (c *Channel) repush() {
+	c.mu.Lock()
+	c.view.Rewind()
+	c.tail = 0
+	step.At(step.RepushReset)
+	var answered []uint32
+	for i := range c.calls {
+		k := &c.calls[i]
+		switch k.phase.Load() {
+		case callFlying:
+			if c.view.IsDone(k.slot, k.generation) { // killed before it set the bit
+				answered = append(answered, k.slot)
+			} else {
+				c.publish(k)
+			}
+		case callAbandoned:
+			k.generation++
+			c.release(k)
+		case callCancelled:
+			c.cancelled--
+			c.release(k)
+		default:
+			k.stuck = false
+			c.view.Free(k.slot, k.generation)
+		}
+	}
+	c.mu.Unlock()
+	step.At(step.RepushDone)
+	for _, slot := range answered {
+		c.finish(slot)
+	}
+	c.retryRoom()
+}
+
+// fail ends all requests for lack of a server. What a server had begun may still be worked on by
+// those it had passed it on to: slot and buffer stay in quarantine until a successor says that
+// this is over. Loop.
+func (c *Channel) fail() {
+	c.mu.Lock()
+	if c.connected.Load() {
+		c.mu.Unlock()
+		return
+	}
+	c.failed = true
+	var ended []*Call
+	for i := range c.calls {
+		k := &c.calls[i]
+		if k.phase.Load() != callFlying || c.view.IsDone(k.slot, k.generation) {
+			continue
+		}
+		k.stuck = !c.view.Cancel(k.slot, k.generation)
+		if k.phase.CompareAndSwap(callFlying, callHeld) {
+			ended = append(ended, k)
+		}
+	}
+	c.mu.Unlock()
+	for _, k := range ended {
+		c.entry.Counters.InFlight.Add(^uint64(0))
+		k.errno, k.serviced, k.payloadLen = syscall.EHOSTDOWN, 0, 0
+		c.entry.Counters.Errors.Add(1)
+		k.deliver()
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -138,8 +139,12 @@ func (s *served) sign() error {
 
 // begin adds the channel to those that the loop serves. Loop.
 func (p *Port) begin(s *served) {
-	if !s.dead.Load() {
-		p.loop.served = append(p.loop.served, s)
+	if s.dead.Load() {
+		return
+	}
+	p.loop.served = append(p.loop.served, s)
+	if !slices.Contains(p.loop.counting, p) {
+		p.loop.counting = append(p.loop.counting, p)
 	}
 }
 

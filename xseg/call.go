@@ -2,7 +2,6 @@ package xseg
 
 import (
 	"fmt"
-	"sync/atomic"
 	"syscall"
 
 	"archipelago/xseg/internal/abi"
@@ -42,8 +41,8 @@ type Call struct {
 
 	ch    *Channel
 	slot  uint32
-	phase atomic.Uint32
-	stuck bool // failed for good while a server may still work on it: Put quarantines
+	phase uint32 // under the channel's mu
+	stuck bool   // failed for good while a server may still work on it: Put quarantines
 
 	generation  uint64
 	ringAt      uint32 // position of its ring entry

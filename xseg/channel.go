@@ -54,6 +54,13 @@ type Channel struct {
 	roomTold  func()       // c.tellRoom, bound once
 	onRoom    []func()
 
+	// The loop's own.
+	queued []*Call // submitted in this batch
+	pushed int     // how many of them are in the ring
+	ended  []*Call // taken from the bitmap, not delivered
+	told   bool    // room came while completions were taken
+	tally  tally
+
 	mu        sync.Mutex
 	conn      *net.UnixConn
 	failed    bool // no server for RecoverySeconds: what is submitted fails at once
@@ -75,6 +82,7 @@ func (c *Channel) init(entry *abi.Channel, v channel.View) {
 	c.pages = pages.New(int(entry.BufferSize.Load() / PageSize))
 	c.calls = make([]Call, v.Len())
 	c.free = make([]uint32, 0, v.Len())
+	c.queued, c.ended = make([]*Call, 0, v.Len()), make([]*Call, 0, v.Len())
 	for i := range v.Len() {
 		slot := v.Len() - 1 - i
 		c.calls[slot].ch, c.calls[slot].slot = c, slot

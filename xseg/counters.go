@@ -2,6 +2,7 @@ package xseg
 
 import (
 	"math/bits"
+	"sync/atomic"
 
 	"archipelago/xseg/internal/abi"
 )
@@ -37,18 +38,64 @@ func zeroCounters(c *abi.Counters) {
 	}
 }
 
-// countEnd counts one request that ended after ns.
-func countEnd(c *abi.Counters, op uint32, failed bool, bytes uint64, ns int64) {
-	c.Requests.Add(1)
-	c.Latency[bucket(ns)].Add(1)
+// tally gathers what a loop counts in a batch, so that it goes to shared memory once.
+type tally struct {
+	requests, errors, read, written uint64
+	inFlight                        int64 // change
+	latency                         [abi.HistBuckets]uint64
+	touched                         uint32 // bit per bucket of latency that isn't 0
+}
+
+func (t *tally) end(op uint32, failed bool, bytes uint64) {
+	t.requests++
 	switch {
 	case failed:
-		c.Errors.Add(1)
+		t.errors++
 	case op == OpRead:
-		c.BytesRead.Add(bytes)
+		t.read += bytes
 	case op == OpWrite:
-		c.BytesWritten.Add(bytes)
+		t.written += bytes
 	}
+}
+
+func (t *tally) took(ns int64, n uint64) {
+	b := bucket(ns)
+	t.latency[b] += n
+	t.touched |= 1 << b
+}
+
+// flush adds the tally to c and clears it.
+func (t *tally) flush(c *abi.Counters) {
+	for _, f := range [...]struct {
+		n  *uint64
+		to *atomic.Uint64
+	}{
+		{&t.requests, &c.Requests}, {&t.errors, &c.Errors},
+		{&t.read, &c.BytesRead}, {&t.written, &c.BytesWritten},
+	} {
+		if *f.n != 0 {
+			f.to.Add(*f.n)
+			*f.n = 0
+		}
+	}
+	if t.inFlight != 0 {
+		c.InFlight.Add(uint64(t.inFlight))
+		t.inFlight = 0
+	}
+	for ; t.touched != 0; t.touched &= t.touched - 1 {
+		b := bits.TrailingZeros32(t.touched)
+		c.Latency[b].Add(t.latency[b])
+		t.latency[b] = 0
+	}
+}
+
+// countEnd counts one request that ended after ns, from any goroutine.
+func countEnd(c *abi.Counters, op uint32, failed bool, bytes uint64, ns int64) {
+	var t tally
+	t.end(op, failed, bytes)
+	t.inFlight = -1
+	t.took(ns, 1)
+	t.flush(c)
 }
 
 // bucket returns the histogram bucket of a latency.

@@ -28,11 +28,6 @@ func (p *Port) park(r *Request) {
 	p.parked[r.volume] = q
 }
 
-// ghostEnded is told that a ghost on volume was answered. Any goroutine.
-func (p *Port) ghostEnded(volume UUID) {
-	p.loop.Post(func() { p.layGhost(volume) })
-}
-
 // layGhost lets the volume's requests go on once the last ghost has ended, but for those whose
 // own channel died meanwhile. Loop.
 func (p *Port) layGhost(volume UUID) {

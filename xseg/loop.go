@@ -30,13 +30,16 @@ type Loop struct {
 	closed   atomic.Bool
 
 	// The loop's own: touched on the loop only, or before it runs and after it has returned.
-	served  []*served
-	own     []*Channel
-	atEnd   []func()
-	wakes   wakeList
-	now     int64 // monotonic time at the start of the batch
-	extents [256]uint16
-	tickAt  int64
+	served      []*served
+	own         []*Channel
+	atEnd       []func()
+	wakes       wakeList
+	counting    []*Port    // ports that serve
+	unsubmitted []*Channel // with calls that the batch submitted
+	unpublished []*served  // with answers of the batch
+	now         int64      // monotonic time at the start of the batch
+	extents     [256]uint16
+	tickAt      int64
 
 	mu    sync.Mutex
 	ports []*Port
@@ -75,7 +78,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		l.rest()
 	}
-	l.wakes.flush(l.seg)
+	l.publish()
 	return nil
 }
 
@@ -94,7 +97,7 @@ func (l *Loop) finished() bool {
 		return false
 	}
 	for _, s := range l.served {
-		if s.inFlight.Load() != 0 {
+		if s.inFlight() != 0 {
 			return false
 		}
 	}
@@ -118,9 +121,30 @@ func (l *Loop) batch() bool {
 		for _, f := range l.atEnd {
 			f()
 		}
-		l.wakes.flush(l.seg)
+		l.publish()
 	}
 	return work
+}
+
+// publish ends a batch: what was submitted and answered on the loop goes out, then the wakes.
+func (l *Loop) publish() {
+	for i, c := range l.unsubmitted {
+		c.flush()
+		l.unsubmitted[i] = nil
+	}
+	l.unsubmitted = l.unsubmitted[:0]
+	if len(l.unpublished) != 0 {
+		now := shm.Monotonic()
+		for i, s := range l.unpublished {
+			s.flush(now)
+			l.unpublished[i] = nil
+		}
+		l.unpublished = l.unpublished[:0]
+	}
+	l.wakes.flush(l.seg)
+	for _, p := range l.counting {
+		p.tally.flush(&p.entry.Counters)
+	}
 }
 
 // pending tells whether a batch would find anything.
@@ -180,7 +204,7 @@ func (l *Loop) tick(now int64) {
 	for _, c := range l.own {
 		c.retryRoom()
 	}
-	l.wakes.flush(l.seg)
+	l.publish()
 }
 
 // Post runs f on the loop soon; functions run in the order in which they were posted. Any

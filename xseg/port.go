@@ -29,6 +29,7 @@ type Port struct {
 	handler     Handler
 	gone        func(src PortNo)
 
+	tally  tally        // loop
 	ghosts map[UUID]int // loop: requests of dead channels that still run, per volume
 	parked map[UUID]parked
 

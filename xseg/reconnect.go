@@ -3,7 +3,6 @@ package xseg
 import (
 	"fmt"
 	"net"
-	"syscall"
 	"time"
 
 	"archipelago/xseg/internal/step"
@@ -70,33 +69,39 @@ func (c *Channel) repush() {
 	c.view.Rewind()
 	c.tail = 0
 	step.At(step.RepushReset)
-	var answered []uint32
 	for i := range c.calls {
-		k := &c.calls[i]
-		switch k.phase.Load() {
-		case callFlying:
-			if c.view.IsDone(k.slot, k.generation) { // killed before it set the bit
-				answered = append(answered, k.slot)
-			} else {
-				c.publish(k)
-			}
-		case callAbandoned:
-			k.generation++
-			c.release(k)
-		case callCancelled:
-			c.cancelled--
-			c.release(k)
-		default:
-			k.stuck = false
-			c.view.Free(k.slot, k.generation)
-		}
+		c.renewCall(&c.calls[i])
 	}
+	c.view.Publish(c.tail)
+	tell := c.told
+	c.told = false
 	c.mu.Unlock()
 	step.At(step.RepushDone)
-	for _, slot := range answered {
-		c.finish(slot)
+	c.deliverAll()
+	if tell {
+		c.tellRoom()
 	}
-	c.retryRoom()
+}
+
+// renewCall prepares one call for the successor. Under mu.
+func (c *Channel) renewCall(k *Call) {
+	switch k.phase {
+	case callFlying:
+		if c.view.IsDone(k.slot, k.generation) { // killed before it set the bit
+			c.finish(k.slot)
+		} else {
+			c.stage(k)
+		}
+	case callAbandoned:
+		k.generation++
+		c.told = c.release(k) || c.told
+	case callCancelled:
+		c.cancelled--
+		c.told = c.release(k) || c.told
+	default:
+		k.stuck = false
+		c.view.Free(k.slot, k.generation)
+	}
 }
 
 // fail ends all requests for lack of a server. What a server had begun may still be worked on by
@@ -109,22 +114,17 @@ func (c *Channel) fail() {
 		return
 	}
 	c.failed = true
-	var ended []*Call
+	var lost []*Call
 	for i := range c.calls {
 		k := &c.calls[i]
-		if k.phase.Load() != callFlying || c.view.IsDone(k.slot, k.generation) {
-			continue
-		}
-		k.stuck = !c.view.Cancel(k.slot, k.generation)
-		if k.phase.CompareAndSwap(callFlying, callHeld) {
-			ended = append(ended, k)
+		if k.phase == callFlying && !c.view.IsDone(k.slot, k.generation) {
+			k.stuck = !c.view.Cancel(k.slot, k.generation)
+			k.phase = callHeld
+			lost = append(lost, k)
 		}
 	}
 	c.mu.Unlock()
-	for _, k := range ended {
-		c.entry.Counters.InFlight.Add(^uint64(0))
-		k.errno, k.serviced, k.payloadLen = syscall.EHOSTDOWN, 0, 0
-		c.entry.Counters.Errors.Add(1)
-		k.deliver()
+	for _, k := range lost {
+		c.failCall(k)
 	}
 }

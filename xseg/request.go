@@ -95,43 +95,55 @@ func (r *Request) SetPayloadLen(n int) {
 
 // Respond answers. Exactly once, any goroutine; r must not be touched afterwards.
 func (r *Request) Respond(errno syscall.Errno, serviced uint64) {
-	s := r.from
-	if r.answer(errno, serviced, shm.Monotonic()) {
+	s, slot, word, volume := r.from, r.slot, r.word, r.volume
+	countEnd(&s.port.entry.Counters, r.op, errno != 0, serviced, shm.Monotonic()-r.received)
+	ghost := r.write(errno, serviced)
+	if s.view.End(slot, word) {
+		s.view.Announce(int(slot/64), 1<<(slot%64))
 		if s.port.loop.seg.wake(s.waiter) {
 			s.port.entry.Counters.Wakes.Add(1)
 		}
 	}
+	if ghost {
+		s.port.loop.Post(func() { s.port.layGhost(volume) })
+	}
 	s.leave()
 }
 
-// RespondOnLoop is Respond for callbacks on the loop: the submitter is woken at the end of the
-// batch.
+// RespondOnLoop is Respond for callbacks on the loop: the answer is published at the end of the
+// batch, or a few answers later.
 func (r *Request) RespondOnLoop(errno syscall.Errno, serviced uint64) {
-	s := r.from
-	l := s.port.loop
-	if r.answer(errno, serviced, shm.Monotonic()) {
-		l.wakes.add(s.waiter)
+	s, l := r.from, r.from.port.loop
+	t := &s.port.tally
+	t.end(r.op, errno != 0, serviced)
+	t.inFlight--
+	if r.received == l.now {
+		s.fresh++ // its time is known when it is published
+	} else {
+		t.took(l.now-r.received, 1)
 	}
-	s.leave()
+	slot, word, volume := r.slot, r.word, r.volume
+	ghost := r.write(errno, serviced)
+	if s.view.End(slot, word) {
+		s.stage(slot)
+	}
+	if ghost {
+		l.Post(func() { s.port.layGhost(volume) })
+	}
+	s.left()
 }
 
-// answer writes the reply and publishes it. Once it is published the submitter may use the slot
-// again and the loop the object, so that nothing of r is touched after End.
-func (r *Request) answer(errno syscall.Errno, serviced uint64, now int64) bool {
-	s := r.from
-	sl := s.view.Slot(r.slot)
+// write puts the reply into the slot and gives the object back to the loop; it tells whether the
+// submitter is gone. Once the slot is DONE the object may serve its next use.
+func (r *Request) write(errno syscall.Errno, serviced uint64) (ghost bool) {
+	sl := r.from.view.Slot(r.slot)
 	sl.Error, sl.Serviced, sl.InlineSize = int32(errno), serviced, r.payloadLen
-	countEnd(&s.port.entry.Counters, r.op, errno != 0, serviced, now-r.received)
-	s.port.entry.Counters.InFlight.Add(^uint64(0))
-	slot, word, volume := r.slot, r.word, r.volume
 	r.data = nil
-	switch r.state.Swap(requestFree) {
-	case requestFree:
+	old := r.state.Swap(requestFree)
+	if old == requestFree {
 		panic("xseg: request was answered twice")
-	case requestGhost:
-		defer s.port.ghostEnded(volume)
 	}
-	return s.view.End(slot, word)
+	return old == requestGhost
 }
 
 // read fills r from its slot; false if the request makes no sense. Loop; after Begin.

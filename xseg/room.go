@@ -39,7 +39,7 @@ func (c *Channel) take(dataBytes int) *Call {
 	k := &c.calls[c.free[len(c.free)-1]]
 	c.free = c.free[:len(c.free)-1]
 	k.clear()
-	k.phase.Store(callHeld)
+	k.phase = callHeld
 	if n > 0 {
 		k.firstPage, k.nrPages = int32(first), int32(n)
 		k.dataOff = Offset(c.base + uint64(first)*PageSize)
@@ -126,12 +126,12 @@ func (c *Channel) OnRoom(f func()) { c.onRoom = append(c.onRoom, f) }
 func (k *Call) Put() {
 	c := k.ch
 	c.mu.Lock()
-	if k.phase.Load() != callHeld {
+	if k.phase != callHeld {
 		c.mu.Unlock()
-		panic(fmt.Sprintf("xseg: Put of a call in phase %d", k.phase.Load()))
+		panic(fmt.Sprintf("xseg: Put of a call in phase %d", k.phase))
 	}
 	if k.stuck {
-		k.phase.Store(callAbandoned)
+		k.phase = callAbandoned
 		c.mu.Unlock()
 		return
 	}
@@ -149,7 +149,7 @@ func (c *Channel) release(k *Call) bool {
 		k.nrPages = 0
 	}
 	k.data, k.User, k.Done = nil, nil, nil
-	k.phase.Store(callFree)
+	k.phase = callFree
 	c.view.Free(k.slot, k.generation)
 	c.free = append(c.free, k.slot)
 	return c.roomCame()
@@ -198,7 +198,7 @@ func (c *Channel) reclaim() {
 	head := c.view.Head()
 	for i := range c.calls {
 		k := &c.calls[i]
-		if k.phase.Load() == callCancelled && int32(head-k.ringAt) > 0 {
+		if k.phase == callCancelled && int32(head-k.ringAt) > 0 {
 			c.cancelled--
 			c.release(k)
 		}

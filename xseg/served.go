@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"archipelago/xseg/internal/abi"
 	"archipelago/xseg/internal/channel"
 )
 
@@ -20,13 +21,26 @@ type served struct {
 	view   channel.View
 	conn   *net.UnixConn
 
-	head uint32     // loop: next ring entry to read
-	reqs []*Request // loop: one per slot, made at its first use
+	// The loop's own.
+	head     uint32     // next ring entry to read
+	reqs     []*Request // one per slot, made at its first use
+	received int64      // requests taken from the ring
+	answered int64      // of those, on the loop or dropped
+	done     [abi.MaxSlots / 64]uint64
+	staged   int    // bits in done
+	fresh    uint64 // answers staged to requests that came with this batch
+	ended    bool   // nothing more comes from here
 
-	inFlight atomic.Int32 // received, not answered
-	dead     atomic.Bool  // the submitter is gone, or broke its channel
-	ended    bool         // loop: nothing more comes from here
+	elsewhere atomic.Int64 // answered, on other goroutines
+	dead      atomic.Bool  // the submitter is gone, or broke its channel
 }
+
+// stageMax is how many answers are gathered before they are published: a few, so that the
+// submitter can go on while we do.
+const stageMax = 8
+
+// inFlight returns how many requests were received and not answered. Loop.
+func (s *served) inFlight() int64 { return s.received - s.answered - s.elsewhere.Load() }
 
 // waiting tells whether the ring holds something. Loop.
 func (s *served) waiting() bool { return !s.dead.Load() && s.view.Tail() != s.head }
@@ -80,8 +94,8 @@ func (s *served) take(slot, generation uint32) bool {
 	if !r.state.CompareAndSwap(requestFree, requestBusy) {
 		return false // the slot is still being served: the submitter forged its state
 	}
-	s.inFlight.Add(1)
-	s.port.entry.Counters.InFlight.Add(1)
+	s.received++
+	s.port.tally.inFlight++
 	if !r.read(s, slot, word) {
 		r.RespondOnLoop(syscall.EINVAL, 0)
 		return true
@@ -90,17 +104,55 @@ func (s *served) take(slot, generation uint32) bool {
 	return true
 }
 
-// leave accounts for an answered request; the last one of a dead channel ends the channel.
+// leave accounts for a request that was answered off the loop. The last one may be what the end
+// of the channel, or of the loop, waits for.
 func (s *served) leave() {
 	l := s.port.loop
-	if s.inFlight.Add(-1) != 0 {
-		return
-	}
+	s.elsewhere.Add(1)
 	if s.dead.Load() {
 		l.Post(s.end)
 	} else if l.stopping.Load() {
 		l.seg.wake(l.waiterNo)
 	}
+}
+
+// left accounts for a request that was answered, or dropped, on the loop.
+func (s *served) left() {
+	s.answered++
+	if s.dead.Load() {
+		s.end()
+	}
+}
+
+// stage gathers an answer for publication.
+func (s *served) stage(slot uint32) {
+	if s.staged == 0 {
+		s.port.loop.unpublished = append(s.port.loop.unpublished, s)
+	}
+	s.done[slot/64] |= 1 << (slot % 64)
+	if s.staged++; s.staged%stageMax == 0 {
+		s.announce()
+	}
+}
+
+// announce publishes the answers gathered so far.
+func (s *served) announce() {
+	for w := range s.done[:(s.view.Len()+63)/64] {
+		if s.done[w] != 0 {
+			s.view.Announce(w, s.done[w])
+			s.done[w] = 0
+		}
+	}
+}
+
+// flush ends a batch: everything is published, and the submitter is to be woken.
+func (s *served) flush(now int64) {
+	s.announce()
+	s.port.loop.wakes.add(s.waiter)
+	if s.fresh != 0 {
+		s.port.tally.took(now-s.port.loop.now, s.fresh)
+	}
+	s.staged, s.fresh = 0, 0
 }
 
 // die stops serving the channel: what it has submitted is dropped, what runs goes on and counts
@@ -114,24 +166,23 @@ func (s *served) die() {
 		case r == nil || r.state.Load() != requestBusy:
 		case r.parked: // nobody works on it: dropped, like what lies in the ring
 			r.state.Store(requestFree)
-			s.port.entry.Counters.InFlight.Add(^uint64(0))
-			s.inFlight.Add(-1)
+			s.port.tally.inFlight--
+			s.answered++
 		case r.volume != (UUID{}) && r.state.CompareAndSwap(requestBusy, requestGhost):
 			s.port.ghosts[r.volume]++
 		}
 	}
-	if s.inFlight.Load() == 0 {
-		s.end()
-	}
+	s.end()
 }
 
 // end gives the channel back once nothing of it runs any more. Loop; at most once has an effect.
 func (s *served) end() {
-	if s.ended || s.inFlight.Load() != 0 {
+	if s.ended || s.inFlight() != 0 {
 		return
 	}
 	s.ended = true
 	l := s.port.loop
+	s.announce() // nothing is written to the extent once it is released
 	for i, x := range l.served {
 		if x == s {
 			l.served = append(l.served[:i:i], l.served[i+1:]...)

@@ -10,43 +10,73 @@ import (
 
 // Submit publishes the request and wakes the server. Any goroutine.
 func (k *Call) Submit() {
-	if c := k.ch; c.push(k, shm.Monotonic()) && c.loop.seg.wake(c.waiter.Load()) {
+	c := k.ch
+	k.submittedAt = shm.Monotonic()
+	c.mu.Lock()
+	c.push(k)
+	c.view.Publish(c.tail)
+	c.mu.Unlock()
+	if c.connected.Load() && c.loop.seg.wake(c.waiter.Load()) {
 		c.entry.Counters.Wakes.Add(1)
 	}
 }
 
-// SubmitOnLoop is Submit for callbacks on the loop: the server is woken at the end of the batch.
+// SubmitOnLoop is Submit for callbacks on the loop: the request is published at the end of the
+// batch, or a few submissions later.
 func (k *Call) SubmitOnLoop() {
-	if c := k.ch; c.push(k, c.loop.now) {
+	c := k.ch
+	k.submittedAt = c.loop.now
+	if len(c.queued) == 0 {
+		c.loop.unsubmitted = append(c.loop.unsubmitted, c)
+	}
+	c.queued = append(c.queued, k)
+	if len(c.queued)%stageMax == 0 {
+		c.pushQueued()
+	}
+}
+
+// pushQueued publishes what was submitted on the loop and isn't out yet. Loop.
+func (c *Channel) pushQueued() {
+	c.mu.Lock()
+	for _, k := range c.queued[c.pushed:] {
+		c.push(k)
+	}
+	c.pushed = len(c.queued)
+	c.view.Publish(c.tail)
+	c.mu.Unlock()
+}
+
+// flush ends a batch: everything is published, and the server is to be woken. While it is away
+// requests gather in the ring, which can't overflow, and the successor gets them.
+func (c *Channel) flush() {
+	c.pushQueued()
+	clear(c.queued)
+	c.queued, c.pushed = c.queued[:0], 0
+	c.tally.flush(&c.entry.Counters)
+	if c.connected.Load() {
 		c.loop.wakes.add(c.waiter.Load())
 	}
 }
 
-// push publishes a call; false if there is nobody to wake. While the server is away requests
-// gather in the ring: it can't overflow, and the successor gets them.
-func (c *Channel) push(k *Call, now int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k.phase.Load() != callHeld || k.stuck {
-		panic(fmt.Sprintf("xseg: Submit of a call in phase %d", k.phase.Load()))
+// push stages a call for the server. Under mu; Publish follows.
+func (c *Channel) push(k *Call) {
+	if k.phase != callHeld || k.stuck {
+		panic(fmt.Sprintf("xseg: Submit of a call in phase %d", k.phase))
 	}
-	k.submittedAt = now
 	if c.failed {
 		c.loop.Post(func() { c.failCall(k) })
-		return false
+		return
 	}
-	c.publish(k)
-	c.entry.Counters.InFlight.Add(1)
-	return c.connected.Load()
+	c.stage(k)
 }
 
-// publish hands the call's slot over under a new generation. Under mu.
-func (c *Channel) publish(k *Call) {
+// stage hands the call's slot over under a new generation. Under mu; Publish follows.
+func (c *Channel) stage(k *Call) {
 	k.generation++
 	k.fill()
 	k.ringAt = c.tail
-	k.phase.Store(callFlying)
-	c.view.Publish(k.slot, k.generation, c.tail)
+	k.phase = callFlying
+	c.view.Stage(k.slot, k.generation, c.tail)
 	c.tail++
 }
 
@@ -62,39 +92,45 @@ func (c *Channel) harvest() bool {
 	if !c.view.AnyDone() {
 		return false
 	}
+	c.mu.Lock()
 	c.view.Completed(c.complete)
+	tell := c.told
+	c.told = false
+	c.mu.Unlock()
+	c.deliverAll()
+	if tell {
+		c.tellRoom()
+	}
 	return true
 }
 
 // finish takes the reply of one slot. That its bit was set is only a hint: the call must be out,
-// and the slot must hold the answer to its present generation. Loop.
+// and the slot must hold the answer to its present generation. Loop; under mu.
 func (c *Channel) finish(slot uint32) {
 	k := &c.calls[slot]
-	phase := k.phase.Load()
-	if phase != callFlying && phase != callAbandoned || !c.view.IsDone(slot, k.generation) {
-		c.entry.Counters.Errors.Add(1)
+	if k.phase != callFlying && k.phase != callAbandoned || !c.view.IsDone(slot, k.generation) {
+		c.tally.errors++
 		return
 	}
-	if phase == callFlying {
-		k.readReply()
-		if k.phase.CompareAndSwap(callFlying, callHeld) {
-			c.count(k)
-			k.deliver()
-			return
-		}
+	if k.phase == callAbandoned { // the answer was all that it waited for
+		c.told = c.release(k) || c.told
+		return
 	}
-	c.entry.Counters.InFlight.Add(^uint64(0))
-	c.mu.Lock()
-	tell := c.release(k) // abandoned: the answer was all that it waited for
-	c.mu.Unlock()
-	if tell {
-		c.tellRoom()
-	}
+	k.readReply()
+	k.phase = callHeld
+	c.ended = append(c.ended, k)
 }
 
-func (c *Channel) count(k *Call) {
-	c.entry.Counters.InFlight.Add(^uint64(0))
-	countEnd(&c.entry.Counters, k.Op, k.errno != 0, k.serviced, c.loop.now-k.submittedAt)
+// deliverAll tells the users of the calls that have just ended. Loop.
+func (c *Channel) deliverAll() {
+	for i, k := range c.ended {
+		c.ended[i] = nil
+		c.tally.end(k.Op, k.errno != 0, k.serviced)
+		c.tally.took(c.loop.now-k.submittedAt, 1)
+		k.deliver()
+	}
+	c.ended = c.ended[:0]
+	c.tally.flush(&c.entry.Counters)
 }
 
 // deliver gives an ended call to its user. Loop.
@@ -143,15 +179,15 @@ func (k *Call) abandon(cause error) error {
 func (c *Channel) giveUp(k *Call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k.phase.Load() != callFlying {
+	if k.phase != callFlying {
 		return false
 	}
 	if c.view.Cancel(k.slot, k.generation) {
 		// Not free yet: a ring entry of it that nobody has read must not be joined by another.
-		k.phase.Store(callCancelled)
+		k.phase = callCancelled
 		c.cancelled++
-		c.entry.Counters.InFlight.Add(^uint64(0))
-		return true
+	} else {
+		k.phase = callAbandoned
 	}
-	return k.phase.CompareAndSwap(callFlying, callAbandoned)
+	return true
 }

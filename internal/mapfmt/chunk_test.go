@@ -399,3 +399,57 @@ func TestChunkBeyondObject(t *testing.T) {
 		t.Errorf("append beyond the chunk: %v", err)
 	}
 }
+
+// TestChunkRecordsMisplaced: a record that checks, but not with the number that its place has, or
+// as part of an append that it can't belong to, doesn't follow.
+func TestChunkRecordsMisplaced(t *testing.T) {
+	data, base, want := sampleChunk(t)
+	at := func(b []byte, i int64) []byte { return b[base+i*RecordBytes:][:RecordBytes] }
+
+	swapped := bytes.Clone(data)
+	copy(at(swapped, 2), at(data, 3))
+	copy(at(swapped, 3), at(data, 2))
+	f, c, err := DecodeChunk(swapped, testChunkID, 4<<20)
+	if err != nil || f.Records != 2 || want[2].differs(c) >= 0 {
+		t.Errorf("two records swapped: %+v, %v", f, err)
+	}
+
+	// Record 3 as it would be if record 2 had begun no append.
+	g, _, err := DecodeChunk(data[:base], testChunkID, 4<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]IndexedEntry, 3)
+	for i := range batch {
+		batch[i] = IndexedEntry{i, largestEntry(testChunkID.Owner, uint64(i))}
+	}
+	one, err := g.AppendBytes(nil, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := bytes.Clone(data)
+	copy(at(foreign, 2), one[2*RecordBytes:])
+	if f, _, err := DecodeChunk(foreign, testChunkID, 4<<20); err != nil || f.Records != 2 {
+		t.Errorf("record of another append: %+v, %v", f, err)
+	}
+}
+
+// TestChunkBaseOrder: entries of a base are in order, and none is there twice.
+func TestChunkBaseOrder(t *testing.T) {
+	var c Chunk
+	for i := range 3 {
+		e := Entry{NumLevels: 1, Levels: [4]Level{{testChunkID.Owner, 7, uint64(i), 1}}}
+		if err := c.Set(i, &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, _ := mustEncode(t, 4<<20, &c)
+	second := chunkHeader + 16 + baseEntryHeader + baseLevelBytes
+	for index, good := range map[byte]bool{0: false, 1: true, 2: false} {
+		data[second] = index
+		_, _, err := DecodeChunk(reframe(data, len(data)), testChunkID, 4<<20)
+		if (err == nil) != good || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("second entry has index %d: %v", index, err)
+		}
+	}
+}

@@ -343,3 +343,48 @@ func TestPageRoundTrip(t *testing.T) {
 		t.Errorf("short page: %v", err)
 	}
 }
+
+// TestCrafted: files that check as a whole, but break a rule inside, are refused.
+func TestCrafted(t *testing.T) {
+	decoders := map[string]codec{}
+	for _, c := range codecs() {
+		decoders[c.name] = c
+	}
+	rows := recordHeader + 2*16 + markHeader + len("other") + originHeader + len("snap") + 2*16
+	for _, c := range []struct {
+		name, file string
+		change     func([]byte)
+	}{
+		{"magic", "record", func(b []byte) { b[7]++ }},
+		{"row without a UUID but with an epoch", "record", func(b []byte) { b[rows+rowBytes+2] = 1 }},
+		{"row of a UUID that isn't there", "record", func(b []byte) { b[rows] = 3 }},
+		{"rule of the record", "record", func(b []byte) { b[44] = 1 }},
+		{"name of a tombstone", "tombstone", func(b []byte) { b[tombstoneHeader] = '/' }},
+		{"CRC of the record in a tombstone", "tombstone", func(b []byte) { b[tombstoneHeader+60]++ }},
+		{"mode of a lock", "lock", func(b []byte) { b[56] = lockModes }},
+		{"node of a lease", "lease", func(b []byte) { b[48] = '.' }},
+		{"nodes of a store", "store", func(b []byte) { b[40] = 9 }},
+		{"rows of a page", "page", func(b []byte) { b[53] = 1 }},
+		{"negative number of a page", "page", func(b []byte) { b[47] = 0x80 }},
+		// The last of the three: without its key, what follows is padding.
+		{"zero entry in a base", "chunk", func(b []byte) { clear(b[chunkHeader+2*16+30+114+2:][:34]) }},
+		{"levels of an entry in a base", "chunk", func(b []byte) { b[chunkHeader+2*16+3] = 4 }},
+		{"UUID of an entry in a base", "chunk", func(b []byte) { b[chunkHeader+2*16+4] = 2 }},
+		{"padding of a base", "chunk", func(b []byte) { b[len(baseOf(b))-frameTrailer-1] = 1 }},
+		{"slots of a log", "pending", func(b []byte) { b[100] = 0 }},
+		{"gap of a log's header", "pending", func(b []byte) { b[200] = 1 }},
+	} {
+		k := decoders[c.file]
+		data, err := k.encode(k.sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.decode(reframe(data, len(baseOf(data)))); err != nil {
+			t.Fatalf("unchanged %s: %v", c.file, err)
+		}
+		c.change(data)
+		if _, err := k.decode(reframe(data, len(baseOf(data)))); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

@@ -239,3 +239,22 @@ func TestEntryPredicates(t *testing.T) {
 		t.Errorf("Foreign: %d, %d", origin, index)
 	}
 }
+
+// TestCompleteMasks: complete is all ones, also where the object has fewer than 64 sub-blocks.
+func TestCompleteMasks(t *testing.T) {
+	for _, size := range []int64{64 << 10, 128 << 10, 256 << 10, 4 << 20} {
+		if m := TouchedMask(size, 0, size); m != FullMask {
+			t.Errorf("objects of %d touched whole: %#x", size, m)
+		}
+		if m := CoveredMask(size, 0, size); m != FullMask {
+			t.Errorf("objects of %d covered whole: %#x", size, m)
+		}
+		e := Entry{NumLevels: 1, Levels: [4]Level{{UUID: UUID{1}, Mask: RealMask(size)}}, Bottom: BottomHashed}
+		if n := e.Normalize(size); n.Levels[0].Mask != FullMask || n.Bottom != BottomZero {
+			t.Errorf("objects of %d: %+v", size, n)
+		}
+		if m := TouchedMask(size, 0, 0) | CoveredMask(size, size, 0); m != 0 {
+			t.Errorf("objects of %d: nothing touches %#x", size, m)
+		}
+	}
+}

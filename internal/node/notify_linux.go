@@ -1,11 +1,15 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strings"
 )
+
+// notifyPrefix begins the names of notify sockets in the runtime directory.
+const notifyPrefix = "notify."
 
 // notify is the socket by which one process says that it is ready and alive (sd_notify).
 type notify struct {
@@ -16,7 +20,12 @@ type notify struct {
 	ended chan struct{}
 }
 
+// newNotify listens at path. A leftover of a killed predecessor goes first: the directory is ours,
+// because we hold the lock of the node.
 func newNotify(path string) (*notify, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("leftover notify socket: %w", err)
+	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		return nil, fmt.Errorf("notify socket %s: %w", path, err)

@@ -14,11 +14,11 @@ import (
 // belong to.
 const incarnationPrefix = "node."
 
-// clearPending takes the directory of the pending logs away after a clean stop of a node in a
-// directory: every volume was closed, so no log is left, and the node may begin a new life as after
-// a reboot. If there is a log all the same, everything stays for the next run.
+// clearPending takes the directory of the pending logs away after a clean stop of a node that is
+// alone: every volume was closed, so no log is left, and the node may begin a new life as after a
+// reboot. If there is a log all the same, everything stays for the next run.
 func clearPending(cfg *config.Config) error {
-	if cfg.Dir == "" {
+	if cfg.Nodes != "single" {
 		return nil
 	}
 	files, err := os.ReadDir(cfg.PendingDir)

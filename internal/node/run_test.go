@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,6 +82,31 @@ func TestRunLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestRunAfterACrash: what a killed supervisor leaves in the runtime directory is in nobody's way.
+func TestRunAfterACrash(t *testing.T) {
+	r := newRig(t, nil)
+	socket := r.cfg.Role("nbdd").Socket
+	for _, path := range []string{r.cfg.RuntimeDir + "/notify.1", r.cfg.RuntimeDir + "/notify.77", socket} {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		l.Close()
+	}
+	makeSegment(t, r.cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	end := r.runNode(ctx)
+	r.ready()
+	if _, err := os.Stat(r.cfg.RuntimeDir + "/notify.77"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a stale socket is left: %v", err)
+	}
+	cancel()
+	if err := wait(t, end); err != nil {
+		t.Error(err)
+	}
+}
+
 func makeSegment(t *testing.T, cfg *config.Config) {
 	t.Helper()
 	if err := createSegment(cfg); err != nil {
@@ -103,7 +129,9 @@ func TestOrphansDieFirst(t *testing.T) {
 		close(reaped)
 	}()
 	r.until("bound", "mapperd")
-	if err := clearStale(t.Context(), r.cfg, slog.New(slog.NewTextHandler(&r.log, nil))); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := clearStale(ctx, r.cfg, slog.New(slog.NewTextHandler(&r.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	<-reaped

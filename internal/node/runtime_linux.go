@@ -32,6 +32,21 @@ func makeRuntimeDir(cfg *config.Config) error {
 	if owner := st.Sys().(*syscall.Stat_t).Uid; !st.IsDir() || int(owner) != os.Geteuid() {
 		return fmt.Errorf("runtime directory: %s is not a directory of user %d", dir, os.Geteuid())
 	}
+	return removeStaleSockets(dir)
+}
+
+// removeStaleSockets removes the notify sockets that a killed supervisor left. Those of ports go with
+// the segment, the NBD socket when it is made anew.
+func removeStaleSockets(dir string) error {
+	stale, err := filepath.Glob(filepath.Join(dir, notifyPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("runtime directory: %w", err)
+	}
+	for _, path := range stale {
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("runtime directory: %w", err)
+		}
+	}
 	return nil
 }
 

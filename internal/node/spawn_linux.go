@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +55,7 @@ func (s *supervisor) spawn(r *config.Role) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := newNotify(filepath.Join(s.cfg.RuntimeDir, fmt.Sprintf("notify.%d", s.spawns.Add(1))))
+	n, err := newNotify(filepath.Join(s.cfg.RuntimeDir, notifyPrefix+strconv.FormatInt(s.spawns.Add(1), 10)))
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ func (c *conn) run() {
 		err = c.transmit()
 	}
 	if isOrderly(err) {
+		c.flush() // the batch may have ended in the middle
 		c.waitInflight(0)
 	}
 	c.kill(err)

@@ -264,13 +264,14 @@ func TestDisconnectAnswersEverythingFirst(t *testing.T) {
 	for i := range 50 {
 		b = nbd.Request{Cookie: uint64(i), Length: 4096}.Append(b)
 	}
+	b = nbd.Request{Command: nbd.CmdWrite, Cookie: 50}.Append(b) // of nothing: answered at once
 	b = nbd.Request{Command: nbd.CmdDisc}.Append(b)
 	w.hold.Lock()
 	talk(t, conn, b, 0)
 	eventually(t, "50 requests under way", func() bool { return e.inUse() == 50 })
 	w.hold.Unlock()
 	all, err := io.ReadAll(conn)
-	if err != nil || len(all) != 50*(nbd.SimpleSize+4096) {
+	if err != nil || len(all) != 50*(nbd.SimpleSize+4096)+nbd.SimpleSize {
 		t.Errorf("%d bytes before the end, %v", len(all), err)
 	}
 }

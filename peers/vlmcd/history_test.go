@@ -18,6 +18,8 @@ type write struct {
 	// maybe: it may have had no effect (its client died, it failed, or it is a discard), so it
 	// proves nothing about others.
 	maybe bool
+	// durable: it was acknowledged with FUA.
+	durable bool
 }
 
 type look struct {
@@ -123,7 +125,7 @@ func (h *history) snapshot(values []uint64, start, end int) {
 }
 
 // lostBy checks what a power cut left: whatever was acknowledged before the last good flush began
-// is there, or something newer.
+// is there, and every write with FUA that was acknowledged, or something newer.
 func (h *history) lostBy(values []uint64, flushed int) {
 	h.t.Helper()
 	for s, v := range values {
@@ -136,7 +138,16 @@ func (h *history) lostBy(values []uint64, flushed int) {
 
 func (h *history) survived(sector int, value uint64, flushed int) bool {
 	for _, w := range h.wrote[sector] {
-		if w.value == value && !h.replaced(sector, w, flushed) {
+		if w.value == value && !h.replaced(sector, w, flushed) && !h.replacedFUA(sector, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *history) replacedFUA(sector int, w *write) bool {
+	for _, o := range h.wrote[sector] {
+		if o.durable && o.start > w.end {
 			return true
 		}
 	}

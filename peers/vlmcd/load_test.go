@@ -33,20 +33,19 @@ type volumeUnderTest struct {
 
 // request is one that a client has made: it is pushed again to every new engine until it ends.
 type request struct {
-	l      *load
-	v      *volumeUnderTest
-	op     *Op
-	kind   Kind
-	flags  Flags
-	first  int // sector
-	count  int
-	value  uint64
-	wrote  *write
-	id     [16]byte
-	other  string
-	start  int
-	ended  func(*request, *Op)
-	orphan bool // its client is dead
+	l     *load
+	v     *volumeUnderTest
+	op    *Op
+	kind  Kind
+	flags Flags
+	first int // sector
+	count int
+	value uint64
+	wrote *write
+	id    [16]byte
+	other string
+	start int
+	ended func(*request, *Op)
 }
 
 func newLoad(w *world, size, objectSize int64) *load {
@@ -90,17 +89,16 @@ func (r *request) push() {
 func (r *request) end(op *Op) {
 	l := r.l
 	l.w.now++
-	if !r.orphan {
-		l.live = slices.DeleteFunc(l.live, func(o *request) bool { return o == r })
-	}
+	l.live = slices.DeleteFunc(l.live, func(o *request) bool { return o == r })
 	if op.Err != nil && !(l.allowErr && mapper.Errno(op.Err) == mapper.ErrIO.Errno()) {
 		l.w.t.Fatalf("%d on %s: %v", r.kind, r.v.info.Name, op.Err)
 	}
 	if r.wrote != nil {
 		r.wrote.end = l.w.now
 		r.wrote.maybe = r.wrote.maybe || op.Err != nil
+		r.wrote.durable = r.flags&FlagFUA != 0 && !r.wrote.maybe
 	}
-	if op.Err != nil || r.orphan {
+	if op.Err != nil {
 		return
 	}
 	switch {
@@ -278,14 +276,12 @@ func (l *load) powerCut() {
 			w.drain()
 			continue
 		}
-		r := l.request(v, Flush, 0, len(v.h.wrote))
-		r.kind = Read
+		ended := false
 		op := &Op{Kind: Read, Volume: v.info.UUID, Name: []byte(v.info.Name),
-			Data: make([]byte, v.info.Size), Done: func(op *Op) { r.op = nil }}
-		r.op = op
+			Data: make([]byte, v.info.Size), Done: func(op *Op) { ended = true }}
 		w.engine.Submit(op)
 		w.drain()
-		if r.op != nil || op.Err != nil {
+		if !ended || op.Err != nil {
 			w.t.Fatalf("after a power cut %s can't be read: %v", v.info.Name, op.Err)
 		}
 		values := make([]uint64, len(v.h.wrote))

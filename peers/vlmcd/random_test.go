@@ -91,14 +91,8 @@ func TestPowerCut(t *testing.T) {
 		done := seeded(t, seed)
 		w := newWorld(t, seed)
 		l := newLoad(w, 160<<10, 64<<10)
-		fua := map[*write]bool{}
 		for range 150 {
 			l.randomStep(w.rng.IntN(2) * 8)
-			for _, r := range l.live {
-				if r.flags&FlagFUA != 0 && r.wrote != nil {
-					fua[r.wrote] = true
-				}
-			}
 		}
 		l.powerCut()
 		done()

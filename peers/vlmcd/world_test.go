@@ -116,12 +116,13 @@ func (s storePort) Submit(op *blocker.Op) {
 	w := s.w
 	parts := w.split(op)
 	left := len(parts)
-	for _, part := range parts {
+	for i := range parts {
+		part := &parts[i]
 		w.later(s.gen, describe(op), func() {
 			if err := w.failed(op); err != nil {
 				part.Err = err
 			} else {
-				_ = blocker.Do(w.store, &part)
+				_ = blocker.Do(w.store, part)
 			}
 			if left--; left == 0 && s.gen == w.gen {
 				w.deliver(s.gen, op, parts)

@@ -2,6 +2,7 @@ package blockertest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -115,6 +116,9 @@ func differ(a, b []byte) int {
 	if len(a) != len(b) {
 		return min(len(a), len(b))
 	}
+	if bytes.Equal(a, b) {
+		return -1
+	}
 	for i := range a {
 		if a[i] != b[i] {
 			return i
@@ -126,11 +130,12 @@ func differ(a, b []byte) int {
 // pattern returns n bytes that no other seed gives and that hold no zero.
 func pattern(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
-	data := make([]byte, n)
-	for i := range data {
-		data[i] = byte(1 + r.Uint32N(255))
+	data := make([]byte, 0, n+8)
+	for len(data) < n {
+		// The lowest bit of each byte set: none is zero.
+		data = binary.LittleEndian.AppendUint64(data, r.Uint64()|0x0101010101010101)
 	}
-	return data
+	return data[:n:n]
 }
 
 // seed returns the seed of this run, and prints it: ARCHIPELAGO_SEED sets it.

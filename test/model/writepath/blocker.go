@@ -30,6 +30,10 @@ func (m *Model) dataStep(t *state, i int) {
 	m.apply(t, i, bothUnits)
 	switch p {
 	case opMerge:
+		if m.cfg.ComposerReserves {
+			t.op[i].pc = opCommit
+			return
+		}
 		m.prepare(t, i)
 	case opCopy:
 		m.copied(t, i)
@@ -46,8 +50,15 @@ func (m *Model) apply(t *state, i int, only uint8) {
 	e := m.entry(o.e)
 	switch own := e.lv[0].obj; o.pc {
 	case opMerge:
-		m.copyDown(t, e, e.visible(2)&^(1<<op.Sub), only)
+		mask := e.visible(2)
+		if !m.cfg.ComposerReserves {
+			mask &^= 1 << op.Sub // copied later, as far as the write needs it
+		}
+		m.copyDown(t, e, mask, only)
 	case opCopy:
+		if m.cfg.ComposerReserves {
+			only &^= op.Units
+		}
 		m.copyDown(t, e, 1<<op.Sub, only)
 	case opData, opInPlace:
 		t.write(own, op.Sub, op.Units&only, op.Value)

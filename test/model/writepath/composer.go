@@ -72,16 +72,13 @@ func (m *Model) beginWrite(i int) {
 		return
 	}
 	want := uint8(1) << op.Sub
-	if !own && e.n == maxLevels {
+	if !own && e.n == maxLevels && !m.cfg.ComposerReserves && !m.fault(LockUpgrade) {
 		want = fullMask // a fourth level: the entry's shape changes
-	}
-	if m.fault(LockUpgrade) {
-		want = 1 << op.Sub
 	}
 	if m.fault(NoSubBlockLock) || m.fault(CopyUpWithoutLock) && op.Kind == CopyUp {
 		want = 0
 	}
-	if !s.lockable(op.Index, want) {
+	if !s.lockable(op.Index, want) || s.vl.merging[op.Index] != 0 {
 		if m.fault(PresenceNotRechecked) && !s.op[i].decided {
 			m.opStep("op %d: waits for the lock, to copy", func(t *state) { t.op[i].decided = true }, i)
 		}

@@ -70,7 +70,9 @@ func (m *Model) reserved(t *state, i int) {
 	case e.n > maxLevels && m.fault(LockUpgrade):
 		o.pc = opUpgrade
 	case e.n > maxLevels && !m.fault(MergeWithoutMiddle):
-		o.pc = opMerge
+		if o.pc = opMerge; m.cfg.ComposerReserves {
+			t.vl.merging[op.Index] = uint8(i) + 1
+		}
 	default:
 		m.prepare(t, i)
 	}
@@ -81,7 +83,11 @@ func (m *Model) prepare(t *state, i int) {
 	op, o := &m.cfg.Ops[i], &t.op[i]
 	e := m.entry(o.e)
 	covered := op.Kind == Write && op.Units == bothUnits
-	if e.below(1)>>op.Sub&1 == 1 && !covered {
+	fill := e.n > 1
+	if m.fault(HolesNotFilled) {
+		fill = e.below(1)>>op.Sub&1 == 1
+	}
+	if fill && !covered {
 		o.pc = opCopy
 		return
 	}
@@ -112,6 +118,9 @@ func (m *Model) commitEntry(s *state, i int) entry {
 	}
 	e := m.entry(o.e)
 	e.lv[0].mask = 1 << op.Sub
+	if s.vl.merging[op.Index] == uint8(i)+1 {
+		e.lv[0].mask = 0 // the merge alone
+	}
 	if e.n == 1 {
 		e.lv[0].mask = fullMask
 	}
@@ -129,10 +138,16 @@ func (m *Model) committed(t *state, i int) {
 	o, idx := &t.op[i], m.cfg.Ops[i].Index
 	if o.stale {
 		t.vl.has[idx], t.vl.trans[idx], t.vl.own[idx] = false, 0, false
+		t.vl.merging[idx] = 0
 		m.requeue(t, i)
 		return
 	}
 	m.update(t, i)
+	if t.vl.merging[idx] == uint8(i)+1 {
+		t.vl.merging[idx], o.e = 0, t.vl.trans[idx]
+		m.reserved(t, i)
+		return
+	}
 	if o.ordered {
 		m.prepare(t, i)
 		return
@@ -147,7 +162,7 @@ func (m *Model) update(t *state, i int) {
 	have := m.entry(t.vl.trans[idx])
 	if t.vl.has[idx] && have.n > 0 && answer.n > 0 && have.lv[0].obj == answer.lv[0].obj && !m.fault(LateReplyWins) {
 		mask := have.lv[0].mask | answer.lv[0].mask
-		if answer = have; answer.n > maxLevels {
+		if answer = have; answer.n > maxLevels { // merged meanwhile
 			answer = m.entry(t.op[i].e)
 		}
 		answer.lv[0].mask = mask

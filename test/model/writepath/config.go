@@ -33,6 +33,7 @@ const (
 	Blank                 // nothing below
 	Deep                  // as many immutable levels as an entry can have
 	HalfOld               // own object of the present epoch holds sub-block 0, the origin the rest
+	Sparse                // the same, but the origin holds sub-block 0 only
 )
 
 // Config is a small instance of the model.
@@ -51,7 +52,9 @@ type Config struct {
 	LogRoom uint8
 
 	// ComposerReserves: the mapper remembers no reservation; the composer shares an answer to MAPW
-	// among all writes on the object. Else the mapper remembers it until the next OPEN.
+	// among all writes on the object, merges a fourth level before it writes anything, and copies
+	// only what a write doesn't cover. Else the mapper remembers it until the next OPEN, a write
+	// that merges takes all locks, and sub-blocks are copied whole.
 	ComposerReserves bool
 	// LateReplies: answers to MAPR and MAPW wait in the channel for a step of their own, so that
 	// they may be seen in another order than they were given.
@@ -83,7 +86,7 @@ const (
 	maxIdx    = 2
 	maxOps    = 6
 	maxObj    = 8 // objects at a time; 0 is none
-	maxEpoch  = 4
+	maxEpoch  = 5
 	maxLevels = 3 // of a stored entry
 	maxLog    = 6
 	maxRecs   = 4 // appended records of a chunk

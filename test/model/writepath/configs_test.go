@@ -60,6 +60,15 @@ func blank() Config {
 	}}
 }
 
+// sparse: a sub-block of which nothing lies below, in an entry that has levels below.
+func sparse() Config {
+	return Config{Volume: Sparse, Kills: 1, PowerCuts: 1, EndpointsDie: true, Ops: []Op{
+		{Kind: Write, Sub: 1, Units: 1, Value: W1},
+		{Kind: Write, Sub: 1, Units: 2, Value: W2},
+		{Kind: Flush, After: 2},
+	}}
+}
+
 // copyUp: the composer's background copy beside a guest that writes the same sub-block.
 func copyUp() Config {
 	return Config{Kills: 1, Ops: []Op{

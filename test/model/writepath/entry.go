@@ -1,7 +1,5 @@
 package writepath
 
-import "math/bits"
-
 // intern gives an entry its number. Numbers only grow, so that a step taken again gives the
 // same state.
 func (m *Model) intern(e entry) eid {
@@ -93,5 +91,3 @@ func (s *state) value(e entry, u int) (val, obj uint8) {
 	}
 	return zero, 0
 }
-
-func count(mask uint8) int { return bits.OnesCount8(mask) }

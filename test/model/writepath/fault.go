@@ -76,6 +76,9 @@ const (
 	FUAWithoutEntry
 	// FailedSyncForgotten: a FLUSH succeeds though an earlier sync of the data failed.
 	FailedSyncForgotten
+	// HolesNotFilled: nothing is copied where nothing lies below, though other sub-blocks have
+	// something below.
+	HolesNotFilled
 	// LockUpgrade: a merge takes the other sub-block locks while it holds its own.
 	LockUpgrade
 	numFaults
@@ -90,7 +93,7 @@ var faultNames = [numFaults]string{
 	"LateReplyWins", "PresenceNotRechecked", "AnswerNotMerged", "ReservationOutlivesComposer",
 	"DrainIgnoresLookups", "OrphanChunkReused", "RecordBeforeChunk", "DiscardWithoutLocks",
 	"DeleteBeforeDurable", "ReplayTrustsChunk", "SnapshotWithoutFlush", "FUAWithoutEntry",
-	"FailedSyncForgotten", "LockUpgrade",
+	"FailedSyncForgotten", "HolesNotFilled", "LockUpgrade",
 }
 
 func (f Fault) String() string { return faultNames[f] }

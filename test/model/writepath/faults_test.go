@@ -30,6 +30,7 @@ var planted = []struct {
 	{GhostCommit, ghosts()},
 	{FUAWithoutEntry, forced()},
 	{FailedSyncForgotten, failures()},
+	{HolesNotFilled, sparse()},
 	{LockUpgrade, merge()},
 	{GhostSnapshot, snapshots()},
 	{AppendOverTorn, appends()},

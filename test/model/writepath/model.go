@@ -42,7 +42,7 @@ func (m *Model) Init() []state {
 	for idx := range m.cfg.Indexes {
 		s.file[0].base[idx] = m.initVolume(&s, idx)
 	}
-	if m.cfg.Volume == HalfOld {
+	if m.cfg.Volume == HalfOld || m.cfg.Volume == Sparse {
 		s.file[1], s.chunk = s.file[0], 1
 	}
 	for idx := range maxIdx {
@@ -66,10 +66,13 @@ func (m *Model) initVolume(s *state, idx uint8) eid {
 		e.lv[1] = level{m.initObject(s, 0, middle), 2}
 		e.lv[2] = level{m.initObject(s, 0, zero), 3}
 		return m.intern(e)
-	case HalfOld:
+	case HalfOld, Sparse:
 		e := entry{n: 2}
 		e.lv[0] = level{m.initObject(s, 1, middle), 1}
-		e.lv[1] = level{m.initObject(s, 0, parent), 3}
+		e.lv[1] = level{m.initObject(s, 0, parent), fullMask}
+		if m.cfg.Volume == Sparse {
+			e.lv[1].mask = 1
+		}
 		return m.intern(e)
 	}
 	return 0

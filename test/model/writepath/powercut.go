@@ -80,7 +80,7 @@ func (m *Model) survivors(t *state, obj, u int) {
 
 // afterCut judges what is left, and lets the next clients begin with it.
 func (m *Model) afterCut(t *state) {
-	m.from2(t, func(n *state) {
+	m.emitCut(t, func(n *state) {
 		for idx := range m.cfg.Indexes {
 			e := m.entry(n.md.mem[idx])
 			for u := range units {
@@ -94,8 +94,8 @@ func (m *Model) afterCut(t *state) {
 	})
 }
 
-// from2 emits a power cut that left t.
-func (m *Model) from2(t *state, judge func(*state)) {
+// emitCut emits a power cut that left t.
+func (m *Model) emitCut(t *state, judge func(*state)) {
 	was := m.from
 	m.from = t
 	m.crash("power cut and restart", judge)

@@ -88,6 +88,9 @@ type vlmcd struct {
 	own    [maxIdx]bool // level 0 may be written in place
 	lock   [maxIdx][subs]uint8
 	frozen uint8 // op+1 of the snapshot
+
+	// merging has op+1 of the op that merges a fourth level (ComposerReserves).
+	merging [maxIdx]uint8
 }
 
 // pc is where an op is.

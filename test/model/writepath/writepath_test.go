@@ -33,6 +33,7 @@ func TestWriteRace(t *testing.T)      { explore(t, race()) }
 func TestSnapshot(t *testing.T)       { explore(t, snapshots()) }
 func TestPowerCuts(t *testing.T)      { explore(t, cuts()) }
 func TestBlank(t *testing.T)          { explore(t, blank()) }
+func TestSparse(t *testing.T)         { explore(t, sparse()) }
 func TestCopyUp(t *testing.T)         { explore(t, copyUp()) }
 func TestDiscard(t *testing.T)        { explore(t, discard()) }
 func TestMerge(t *testing.T)          { explore(t, merge()) }

@@ -20,12 +20,11 @@ type ChannelHeader struct {
 	Reserved    [240]uint8
 }
 
-// RingEntry is one entry of the submission ring. Its words are atomics only because a broken
-// submitter could write them while they are read.
+// RingEntry is one entry of the submission ring, released and acquired by Tail.
 type RingEntry struct {
 	_          structs.HostLayout
-	Slot       atomic.Uint32
-	Generation atomic.Uint32
+	Slot       uint32
+	Generation uint32
 }
 
 // Slot is one request. The submitter writes it while it is FREE; between RUNNING and DONE the

@@ -72,18 +72,21 @@ func (v *View) Rewind() {
 	v.Init()
 }
 
-// Publish hands slot i over: state, ring entry, then the tail, which is stored sequentially
-// consistent because the wait word is read next. Submitter; tail is its private position, and
-// the slot is filled in.
-func (v *View) Publish(i uint32, generation uint64, tail uint32) {
+// Stage prepares the hand-over of slot i: state and ring entry. Submitter; at is where the entry
+// goes, and the slot is filled in. The stores are plain: Publish releases them all.
+func (v *View) Stage(i uint32, generation uint64, at uint32) {
 	raceRelease(v.base, i)
-	v.slots[i].State.Store(Word(generation, abi.SlotSubmitted))
+	storePlain(&v.slots[i].State, Word(generation, abi.SlotSubmitted))
 	step.At(step.PublishState)
-	e := &v.ring[tail&v.mask]
-	e.Slot.Store(i)
-	e.Generation.Store(uint32(generation))
+	e := &v.ring[at&v.mask]
+	e.Slot, e.Generation = i, uint32(generation)
 	step.At(step.PublishEntry)
-	v.hdr.Tail.Store(tail + 1)
+}
+
+// Publish hands over what was staged, up to tail. The store is sequentially consistent because
+// the wait word is read next. Submitter.
+func (v *View) Publish(tail uint32) {
+	v.hdr.Tail.Store(tail)
 	step.At(step.PublishTail)
 }
 
@@ -99,7 +102,7 @@ func (v *View) SetHead(head uint32) { v.hdr.Head.Store(head) }
 // Entry returns ring entry at. Server; neither number is checked.
 func (v *View) Entry(at uint32) (slot, generation uint32) {
 	e := &v.ring[at&v.mask]
-	return e.Slot.Load(), e.Generation.Load()
+	return e.Slot, e.Generation
 }
 
 // Begin moves slot i from SUBMITTED to RUNNING and returns the new state word; false if the slot
@@ -120,17 +123,22 @@ func (v *View) Begin(i, generation uint32) (word uint64, ok bool) {
 	return word, true
 }
 
-// End moves slot i from RUNNING (word is what Begin returned) to DONE and publishes it in the
-// bitmap; false if the submitter broke the state word. Server; the reply fields are filled in.
+// End moves slot i from RUNNING (word is what Begin returned) to DONE; false if the submitter broke
+// the state word. Server; the reply fields are filled in. The store is plain: Announce releases it.
 func (v *View) End(i uint32, word uint64) bool {
 	raceRelease(v.base, i)
-	if !v.slots[i].State.CompareAndSwap(word, word&^0xff|abi.SlotDone) {
+	if v.slots[i].State.Load() != word {
 		return false
 	}
+	storePlain(&v.slots[i].State, word&^0xff|abi.SlotDone)
 	step.At(step.EndDone)
-	v.hdr.Done[i/64].Or(1 << (i % 64))
-	step.At(step.EndBit)
 	return true
+}
+
+// Announce publishes that the slots of set, a word of the bitmap, are DONE. Server.
+func (v *View) Announce(word int, set uint64) {
+	v.hdr.Done[word].Or(set)
+	step.At(step.EndBit)
 }
 
 // AnyDone tells whether a completion waits. Submitter.
@@ -175,9 +183,9 @@ func (v *View) Cancel(i uint32, generation uint64) bool {
 		Word(generation, abi.SlotCancelled))
 }
 
-// Free marks slot i unused. Submitter.
+// Free marks slot i unused. Submitter. Nothing waits for it, so the store is plain.
 func (v *View) Free(i uint32, generation uint64) {
-	v.slots[i].State.Store(Word(generation, abi.SlotFree))
+	storePlain(&v.slots[i].State, Word(generation, abi.SlotFree))
 }
 
 // Busy counts the slots that are submitted or running, for reports.

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"archipelago/xseg/internal/abi"
@@ -21,3 +22,7 @@ func Open(extent []byte, base uint64, nrSlots uint32) View {
 		base:  base,
 	}
 }
+
+// storePlain stores without a barrier. For words whose value is released by a later atomic store
+// of another word: an aligned store is never torn, and stores aren't reordered on amd64.
+func storePlain(a *atomic.Uint64, v uint64) { *(*uint64)(unsafe.Pointer(a)) = v }

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-const root = "../.."
+const root = "../../.."
 
 // tree is what the Go files say: where each test function is, and the identifiers and strings of
 // each directory, among which the cases of a table are.

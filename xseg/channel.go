@@ -50,6 +50,7 @@ type Channel struct {
 
 	waiter    atomic.Uint32 // of the server
 	connected atomic.Bool
+	cancelled atomic.Int32 // calls whose ring entries may not be read yet; changed under mu
 	complete  func(uint32) // c.finish, bound once
 	roomTold  func()       // c.tellRoom, bound once
 	onRoom    []func()
@@ -57,6 +58,7 @@ type Channel struct {
 	// The loop's own.
 	queued []*Call // submitted in this batch
 	pushed int     // how many of them are in the ring
+	head   uint32  // how far the server had read when cancelled calls were last looked at
 	ended  []*Call // taken from the bitmap, not delivered
 	told   bool    // room came while completions were taken
 	tally  tally
@@ -67,7 +69,6 @@ type Channel struct {
 	tail      uint32
 	calls     []Call
 	free      []uint32
-	cancelled int
 	pages     *pages.Pages
 	backed    int // pages that have memory
 	starved   bool

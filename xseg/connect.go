@@ -169,7 +169,6 @@ func (c *Channel) renew(ctx context.Context, dstInc uint64) (serial uint64, err 
 func (c *Channel) attach(conn *net.UnixConn) {
 	c.mu.Lock()
 	c.conn = conn
-	c.failed = false
 	c.mu.Unlock()
 	c.connected.Store(true)
 	if c.ctx.Err() != nil { // closed meanwhile: nobody else would

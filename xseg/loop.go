@@ -153,7 +153,7 @@ func (l *Loop) pending() bool {
 		return true
 	}
 	for _, c := range l.own {
-		if c.view.AnyDone() {
+		if c.pending() {
 			return true
 		}
 	}

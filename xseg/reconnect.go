@@ -36,8 +36,8 @@ func (c *Channel) redial() *net.UnixConn {
 		if err == nil {
 			return conn
 		}
+		// Each time: a successor that died in the handshake had given hope to new requests.
 		if limit > 0 && time.Since(begun) > limit {
-			limit = 0
 			c.loop.Post(c.fail)
 		}
 		if sleep(c.ctx, retryPause(time.Since(begun))) != nil {
@@ -67,7 +67,7 @@ func (c *Channel) rewind() error {
 func (c *Channel) repush() {
 	c.mu.Lock()
 	c.view.Rewind()
-	c.tail = 0
+	c.tail, c.failed = 0, false
 	step.At(step.RepushReset)
 	for i := range c.calls {
 		c.renewCall(&c.calls[i])
@@ -96,7 +96,7 @@ func (c *Channel) renewCall(k *Call) {
 		k.generation++
 		c.told = c.release(k) || c.told
 	case callCancelled:
-		c.cancelled--
+		c.cancelled.Add(-1)
 		c.told = c.release(k) || c.told
 	default:
 		k.stuck = false

@@ -175,32 +175,27 @@ func (c *Channel) tellRoom() {
 // retryRoom lets those try again who found no memory: nobody tells when it comes back. Loop.
 func (c *Channel) retryRoom() {
 	c.mu.Lock()
-	tell := false
-	if c.noMemory {
-		c.noMemory = false
-		tell = c.roomCame()
-	}
-	if c.cancelled > 0 {
-		c.reclaim()
-		tell = len(c.free) > 0 && c.roomCame() || tell
-	}
+	tell := c.noMemory && c.roomCame()
+	c.noMemory = false
 	c.mu.Unlock()
 	if tell {
 		c.tellRoom()
 	}
 }
 
-// reclaim frees cancelled calls whose ring entries the server has read past. Under mu.
-func (c *Channel) reclaim() {
-	if c.cancelled == 0 {
-		return
+// reclaim frees cancelled calls whose ring entries the server has read past; true if somebody
+// waits for room. Under mu.
+func (c *Channel) reclaim() (tell bool) {
+	if c.cancelled.Load() == 0 {
+		return false
 	}
 	head := c.view.Head()
 	for i := range c.calls {
 		k := &c.calls[i]
 		if k.phase == callCancelled && int32(head-k.ringAt) > 0 {
-			c.cancelled--
-			c.release(k)
+			c.cancelled.Add(-1)
+			tell = c.release(k) || tell
 		}
 	}
+	return tell
 }

@@ -87,12 +87,20 @@ func (c *Channel) failCall(k *Call) {
 	k.deliver()
 }
 
-// harvest takes completions; false if there were none. Loop.
+// pending tells whether harvest would find something. Loop.
+func (c *Channel) pending() bool {
+	return c.view.AnyDone() || c.cancelled.Load() != 0 && c.view.Head() != c.head
+}
+
+// harvest takes completions, and cancelled calls that the server has read past; false if there
+// were none. Loop.
 func (c *Channel) harvest() bool {
-	if !c.view.AnyDone() {
+	if !c.pending() {
 		return false
 	}
 	c.mu.Lock()
+	c.head = c.view.Head()
+	c.told = c.reclaim() || c.told
 	c.view.Completed(c.complete)
 	tell := c.told
 	c.told = false
@@ -185,7 +193,7 @@ func (c *Channel) giveUp(k *Call) bool {
 	if c.view.Cancel(k.slot, k.generation) {
 		// Not free yet: a ring entry of it that nobody has read must not be joined by another.
 		k.phase = callCancelled
-		c.cancelled++
+		c.cancelled.Add(1)
 	} else {
 		k.phase = callAbandoned
 	}

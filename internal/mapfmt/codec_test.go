@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -186,8 +187,8 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: the encoding has changed", c.name)
 		}
 		v, err := c.decode(want)
-		if diff := cmp.Diff(c.sample, v); err != nil || diff != "" {
-			t.Errorf("%s: %v\n%s", c.name, err, diff)
+		if err != nil || !reflect.DeepEqual(c.sample, v) { // cmp alone takes long for a page
+			t.Errorf("%s: %v\n%s", c.name, err, cmp.Diff(c.sample, v))
 		}
 	}
 }
@@ -196,7 +197,7 @@ func TestGolden(t *testing.T) {
 func baseOf(data []byte) []byte { return data[:binary.LittleEndian.Uint32(data[12:])] }
 
 // step makes tests of every byte skip through what is large.
-func step(data []byte) int { return 1 + len(data)/2000 }
+func step(data []byte) int { return 1 + len(data)/500 }
 
 func TestBitFlips(t *testing.T) {
 	for _, c := range codecs() {

@@ -62,8 +62,11 @@ func playPeer(behaviour, role, events string) int {
 	tell("ready fds=" + os.Getenv("LISTEN_FDS"))
 	beat := time.NewTicker(20 * time.Millisecond)
 	defer beat.Stop()
+	end := time.After(3 * patience) // so that a failed test leaves nothing behind for good
 	for {
 		select {
+		case <-end:
+			return 9
 		case <-beat.C:
 			if behaviour != "silent" {
 				say(os.Getenv("NOTIFY_SOCKET"), "WATCHDOG=1")

@@ -35,7 +35,10 @@ func playOrphan(segment, events string) int {
 		return 1
 	}
 	say(events, fmt.Sprintf("bound mapperd %d", os.Getpid()))
-	if loop.Run(context.Background()) != nil {
+	// So that a failed test leaves nothing behind for good.
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	defer cancel()
+	if loop.Run(ctx) != nil {
 		return 1
 	}
 	return 0

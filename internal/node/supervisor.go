@@ -10,10 +10,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"archipelago/internal/config"
 	"archipelago/xseg"
 )
+
+// tellWaiting is how often the log says which role the start is waiting for.
+const tellWaiting = 10 * time.Second
 
 // supervisor is a node that was locked and has its segment.
 type supervisor struct {
@@ -62,16 +66,29 @@ func (s *supervisor) startAll(ctx context.Context) error {
 		p := newPeer(s, &s.cfg.Roles[i])
 		s.peers = append(s.peers, p)
 		go p.run()
+		if err := s.waitFirst(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitFirst waits for the outcome of a role's first start, without limit: it may have to wait for
+// what a predecessor left, or for a slow storage. It says that it waits.
+func (s *supervisor) waitFirst(ctx context.Context, p *peer) error {
+	begin := time.Now()
+	tell := time.NewTicker(tellWaiting)
+	defer tell.Stop()
+	for {
 		select {
 		case err := <-p.first:
-			if err != nil {
-				return err
-			}
+			return err
+		case <-tell.C:
+			s.log.Warn("peer is not ready yet", "role", p.role.Name, "after", time.Since(begin).Round(time.Second))
 		case <-ctx.Done():
 			return fmt.Errorf("start interrupted while role %s was starting: %w", p.role.Name, ctx.Err())
 		}
 	}
-	return nil
 }
 
 // stopAll stops the roles in reverse order. Those that still run are kept running meanwhile, so

@@ -67,7 +67,7 @@ func (c *Client) ask(ctx context.Context, to xseg.PortNo, q *control, take func(
 // redirect returns the port that a reply says to ask instead, or 0. A volume is served by one
 // vlmcd thread: another one answers ESTALE with a description that has nothing but the right port.
 func (c *Client) redirect(k *xseg.Call, asked xseg.PortNo) xseg.PortNo {
-	if k.Errno() != syscall.ESTALE {
+	if k.Errno() != syscall.ESTALE || !c.vlmcd.has(asked) {
 		return 0
 	}
 	info, err := remote.Info(k.Payload()[:k.PayloadLen()], "")

@@ -52,6 +52,13 @@ func (m *moment) take() {
 	}
 }
 
+// hasCome says whether the crash has come.
+func (m *moment) hasCome() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.maps != nil
+}
+
 // end takes the moment now if the crash hasn't come; it says whether it had.
 func (m *moment) end() bool {
 	m.mu.Lock()
@@ -192,7 +199,7 @@ func (c *client) flushBeside(name string, index int64, sub int) error {
 	})
 	defer func() { c.w.engine.cfg.Blocks = inner }()
 	acked := v.ackedNow()
-	if err := errors.Join(flush(c.w.engine, v.info), wrote); err != nil {
+	if err := c.acked(errors.Join(flush(c.w.engine, v.info), wrote)); err != nil {
 		return err
 	}
 	v.flushed(acked)
@@ -210,8 +217,8 @@ func crashAt(t testing.TB, s scenario, at int, f faults, cuts int) (reached bool
 	w := newWorld(t)
 	w.faults = f
 	w.wrap()
-	c := &client{w, newModel()}
 	m := &moment{w: w, at: at}
+	c := &client{w, newModel(), m}
 	m.watch()
 	err := w.startWrapped()
 	if err == nil {

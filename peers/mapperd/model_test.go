@@ -52,15 +52,25 @@ func newModel() *model { return &model{volumes: map[string]*modelVolume{}} }
 
 // client does operations at a world and keeps the model. The first error ends it.
 type client struct {
-	w *world
-	m *model
+	w  *world
+	m  *model
+	at *moment // nil: no crash comes
+}
+
+// acked is the result of an operation as the client sees it. What ends after the moment of the
+// crash (which may have come in background work of the engine) was never acknowledged to anybody.
+func (c *client) acked(err error) error {
+	if err == nil && c.at != nil && c.at.hasCome() {
+		return errCut
+	}
+	return err
 }
 
 func (c *client) create(name string) error {
 	v := &modelVolume{presence: unsure, cells: map[place]*cell{}}
 	c.m.volumes[name] = v
 	info, err := create(c.w.engine, name)
-	return v.made(info, err)
+	return v.made(info, c.acked(err))
 }
 
 func (v *modelVolume) made(info mapper.Info, err error) error {
@@ -81,7 +91,7 @@ func (c *client) write(name string, index int64, sub int) error {
 	c.m.next++
 	x.values = append(x.values, c.m.next)
 	n := len(x.values) - 1
-	err := writeSub(c.w.engine, c.w.fblocks, v.info, index, sub, c.m.next)
+	err := c.acked(writeSub(c.w.engine, c.w.fblocks, v.info, index, sub, c.m.next))
 	if err == nil {
 		x.acked = n
 	}
@@ -106,7 +116,7 @@ func (v *modelVolume) flushed(acked map[place]int) {
 func (c *client) flush(name string) error {
 	v := c.m.volumes[name]
 	acked := v.ackedNow()
-	err := flush(c.w.engine, v.info)
+	err := c.acked(flush(c.w.engine, v.info))
 	if err == nil {
 		v.flushed(acked)
 	}
@@ -117,7 +127,7 @@ func (c *client) close(name string) error {
 	v := c.m.volumes[name]
 	acked := v.ackedNow()
 	_, err := do(c.w.engine, mapper.Op{Kind: mapper.Close, Name: name, Volume: v.info.UUID})
-	if err == nil {
+	if err = c.acked(err); err == nil {
 		v.flushed(acked)
 	}
 	return err
@@ -139,7 +149,7 @@ func (c *client) snapshot(name, snap string) error {
 	c.m.volumes[snap] = s
 	acked := v.ackedNow()
 	info, err := snapshot(c.w.engine, name, snap)
-	if err == nil {
+	if err = c.acked(err); err == nil {
 		v.flushed(acked)
 	}
 	return s.made(info, err)
@@ -149,13 +159,13 @@ func (c *client) clone(name, snap string) error {
 	v := c.m.volumes[snap].inherit()
 	c.m.volumes[name] = v
 	info, err := clone(c.w.engine, name, snap)
-	return v.made(info, err)
+	return v.made(info, c.acked(err))
 }
 
 func (c *client) remove(name string) error {
 	v := c.m.volumes[name]
 	v.presence, v.removed = unsure, true
-	err := remove(c.w.engine, name)
+	err := c.acked(remove(c.w.engine, name))
 	if err == nil {
 		v.presence = absent
 	}
@@ -238,7 +248,7 @@ func (v *modelVolume) checkRemoved(w *world) error {
 // goOn writes to every volume that is there, flushes it, and checks everything again: what a crash
 // left must be good for a second life, and writes must not reach anybody else.
 func (m *model) goOn(w *world) error {
-	c := &client{w, m}
+	c := &client{w: w, m: m}
 	for _, name := range slices.Sorted(maps.Keys(m.volumes)) {
 		v := m.volumes[name]
 		if v.presence != existing || v.readOnly {

@@ -52,7 +52,7 @@ func (r *randomRun) live(w *world) {
 }
 
 func (r *randomRun) step() {
-	c := &client{r.w, r.m}
+	c := &client{r.w, r.m, r.moment}
 	what, err := r.choose(c)
 	switch {
 	case err == nil:

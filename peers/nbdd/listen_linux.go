@@ -41,8 +41,12 @@ func inherited(env func(string) (string, bool)) (*net.UnixListener, error) {
 	if n, err := strconv.Atoi(fds); err != nil || n != 1 {
 		return nil, fmt.Errorf("LISTEN_FDS is %q: one listening socket is expected", fds)
 	}
-	// The listener works on a duplicate that is close-on-exec and non-blocking.
-	f := os.NewFile(firstPassed, "passed NBD socket")
+	return adopt(os.NewFile(firstPassed, "passed NBD socket"))
+}
+
+// adopt makes a listener of a descriptor, which it closes: the listener works on a duplicate that
+// is close-on-exec and non-blocking.
+func adopt(f *os.File) (*net.UnixListener, error) {
 	defer f.Close()
 	ln, err := net.FileListener(f)
 	if err != nil {
@@ -50,7 +54,8 @@ func inherited(env func(string) (string, bool)) (*net.UnixListener, error) {
 	}
 	unixLn, ok := ln.(*net.UnixListener)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("passed NBD socket is a %s socket, not a Unix socket", ln.Addr().Network()), ln.Close())
+		return nil, errors.Join(fmt.Errorf("passed NBD socket is a %s socket, not a Unix socket",
+			ln.Addr().Network()), ln.Close())
 	}
 	return unixLn, nil
 }

@@ -88,6 +88,7 @@ type opState struct {
 	end       int64
 	live      int  // pieces not yet ended
 	tries     int  // times that a flush was begun again
+	started   bool // its range was checked
 	parked    bool // in volume.parkedOps
 	advancing bool // pieces are being made of it right now
 	flushed   bool // what FlagFlush or a snapshot asks for was done

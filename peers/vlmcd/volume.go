@@ -142,7 +142,7 @@ func (e *Engine) begin(op *Op) {
 	switch {
 	case op.Kind == Flush || op.closing:
 		e.joinFlush(op)
-	case op.cursor > op.Offset || op.live > 0:
+	case op.started:
 		e.advance(op)
 	case op.Flags&FlagFlush != 0 && !op.flushed:
 		e.joinFlush(op)
@@ -157,6 +157,7 @@ func (e *Engine) start(op *Op) {
 		e.finish(op, fmt.Errorf("volume %s: %w", op.Name, err))
 		return
 	}
+	op.started = true
 	op.cursor, op.end = op.Offset, op.Offset+op.Length
 	e.advance(op)
 }

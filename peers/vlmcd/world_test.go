@@ -34,6 +34,8 @@ type world struct {
 	again int
 	// fail, if set, may give an operation of the store an error instead of letting it run.
 	fail func(op *blocker.Op) error
+	// hold, if set, keeps events from happening.
+	hold func(what string) bool
 }
 
 // event is something that waits to happen.
@@ -65,12 +67,18 @@ func (w *world) later(gen int, what string, run, lose func()) {
 	w.events = append(w.events, event{what, gen, run, lose})
 }
 
-// step lets one event happen; false if none waits.
+// step lets one event happen; false if none may.
 func (w *world) step() bool {
-	if len(w.events) == 0 {
+	var free []int
+	for i, e := range w.events {
+		if w.hold == nil || !w.hold(e.what) {
+			free = append(free, i)
+		}
+	}
+	if len(free) == 0 {
 		return false
 	}
-	i := w.rng.IntN(len(w.events))
+	i := free[w.rng.IntN(len(free))]
 	e := w.events[i]
 	w.events[i] = w.events[len(w.events)-1]
 	w.events = w.events[:len(w.events)-1]
@@ -79,7 +87,7 @@ func (w *world) step() bool {
 	return true
 }
 
-// drain lets everything happen.
+// drain lets everything happen that may.
 func (w *world) drain() {
 	for w.step() {
 	}

@@ -109,7 +109,8 @@ func TestOutcomesOfAppend(t *testing.T) {
 	must(t, s, &blocker.Op{Kind: blocker.Create, Name: "x", Data: []byte("old")})
 	must(t, s, &blocker.Op{Kind: blocker.Append, Name: "x", Offset: 3, Data: []byte("new")})
 	got := outcomes(t, s, "x")
-	for _, o := range []string{"old", "oldn", "oldne", "oldnew", "old\x00\x00\x00", "oldn\x00\x00", "oldne\x00"} {
+	for _, o := range []string{"old", "oldn", "oldne", "oldnew", "oldne\x00", "oldn\x00\x00",
+		"old\x00", "old\x00\x00", "old\x00\x00\x00"} {
 		if !got[o] {
 			t.Errorf("%q is no outcome", o)
 		}

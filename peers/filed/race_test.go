@@ -1,0 +1,5 @@
+//go:build race
+
+package filed
+
+const raceEnabled = true

@@ -1,0 +1,5 @@
+//go:build !race
+
+package nbdd
+
+const raceEnabled = false

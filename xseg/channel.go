@@ -63,24 +63,24 @@ type Channel struct {
 	told   bool    // room came while completions were taken
 	tally  tally
 
-	mu        sync.Mutex
-	conn      *net.UnixConn
-	failed    bool // no server for RecoverySeconds: what is submitted fails at once
-	tail      uint32
-	calls     []Call
-	free      []uint32
-	pages     *pages.Pages
-	backed    int // pages that have memory
-	starved   bool
-	noMemory  bool // the last failure to get room was for lack of memory
-	room      chan struct{}
+	mu       sync.Mutex
+	conn     *net.UnixConn
+	failed   bool // no server for RecoverySeconds: what is submitted fails at once
+	tail     uint32
+	calls    []Call
+	free     []uint32
+	pages    *pages.Pages
+	backed   int // pages that have memory
+	starved  bool
+	noMemory bool // the last failure to get room was for lack of memory
+	room     chan struct{}
 }
 
 func (c *Channel) init(entry *abi.Channel, v channel.View) {
 	c.entry, c.view, c.base = entry, v, entry.BufferOffset.Load()
 	c.ctx, c.cancel = context.WithCancel(c.loop.ctx)
 	c.complete, c.roomTold = c.finish, c.tellRoom
-	c.pages = pages.New(int(entry.BufferSize.Load() / PageSize))
+	c.pages = pages.New(int(c.opts.BufferBytes / PageSize))
 	c.calls = make([]Call, v.Len())
 	c.free = make([]uint32, 0, v.Len())
 	c.queued, c.ended = make([]*Call, 0, v.Len()), make([]*Call, 0, v.Len())

@@ -24,8 +24,8 @@ func (c *Channel) Get(dataBytes int) *Call {
 
 // take is Get under mu; a failure leaves a mark that the next release answers.
 func (c *Channel) take(dataBytes int) *Call {
-	if len(c.free) == 0 {
-		c.reclaim()
+	if len(c.free) == 0 && c.reclaim() {
+		c.loop.Post(c.roomTold)
 	}
 	n := (dataBytes + PageSize - 1) / PageSize
 	first, ok := 0, len(c.free) != 0
@@ -64,7 +64,7 @@ func (c *Channel) takePages(n int) (first int, ok bool) {
 // back puts memory behind the first need pages, in steps, or just what is needed if that is all
 // there is.
 func (c *Channel) back(need int) bool {
-	whole := int(c.entry.BufferSize.Load() / PageSize)
+	whole := int(c.opts.BufferBytes / PageSize)
 	for _, upto := range [...]int{min((need+backStep-1)/backStep*backStep, whole), need} {
 		if upto > whole {
 			break

@@ -49,6 +49,7 @@ var law = map[string][]string{
 	"internal/lint":            {},
 	"xseg/internal/abigen":     {},
 	"internal/cli/vlmc":        {"internal/cli", "internal/config", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
+	"internal/cli/xseg":        {"internal/cli", "internal/config", "xseg"},
 	"internal/cli/archipelago": {"internal/cli", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }
 

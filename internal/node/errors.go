@@ -45,7 +45,7 @@ func (e *PeerError) Error() string {
 // Unwrap returns why no process was started.
 func (e *PeerError) Unwrap() error { return e.Err }
 
-// ExitCode passes the exit status of the process on, so that its reason isn't lost; 0 = it has none.
+// ExitCode passes the exit status of the process on, so that its reason isn't lost.
 func (e *PeerError) ExitCode() int {
 	if e.State == nil {
 		return 0

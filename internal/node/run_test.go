@@ -149,7 +149,8 @@ func TestOrphansDieFirst(t *testing.T) {
 	}
 }
 
-// TestForeignSegment: a segment that can't be read goes if nobody uses it, and stays if somebody does.
+// TestForeignSegment: a segment that can't be read goes if nobody uses it, and stays if somebody
+// does.
 func TestForeignSegment(t *testing.T) {
 	r := newRig(t, nil)
 	path := "/dev/shm/" + r.cfg.SegmentName

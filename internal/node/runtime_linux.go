@@ -35,8 +35,8 @@ func makeRuntimeDir(cfg *config.Config) error {
 	return removeStaleSockets(dir)
 }
 
-// removeStaleSockets removes the notify sockets that a killed supervisor left. Those of ports go with
-// the segment, the NBD socket when it is made anew.
+// removeStaleSockets removes the notify sockets that a killed supervisor left. Those of ports go
+// with the segment, the NBD socket when it is made anew.
 func removeStaleSockets(dir string) error {
 	stale, err := filepath.Glob(filepath.Join(dir, notifyPrefix+"*"))
 	if err != nil {

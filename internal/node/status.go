@@ -21,7 +21,7 @@ type Report struct {
 	Roles      []RoleReport `json:"roles"`
 }
 
-// RoleReport is the state of one role; counters are sums over its ports, since the segment was made.
+// RoleReport is the state of one role. Counters are sums over its ports.
 type RoleReport struct {
 	Role         string `json:"role"`
 	Type         string `json:"type"`

@@ -25,6 +25,8 @@ type Options struct {
 	PortEnd     xseg.PortNo
 	Slots       int   // per channel; 0 = 64
 	BufferBytes int64 // of each channel's buffer area; 0 = 16 MiB
+	// Handler serves requests to the client's own port; nil: it takes none.
+	Handler xseg.Handler
 }
 
 const (
@@ -90,10 +92,13 @@ func serve(seg *xseg.Segment, loop *xseg.Loop) (leave func() error) {
 // have a loop. The caller runs the loop, and closes it after the client.
 func Attach(ctx context.Context, cfg *config.Config, loop *xseg.Loop, opts Options) (*Client, error) {
 	c, err := newClient(cfg, opts)
+	if err == nil {
+		err = c.bind(ctx, loop)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return c, c.bind(ctx, loop)
+	return c, nil
 }
 
 // newClient works out from the configuration whom to talk to.
@@ -129,7 +134,7 @@ func newClient(cfg *config.Config, opts Options) (*Client, error) {
 // bind takes a port. A single port is that of a role: a dead predecessor is waited for. A range is
 // shared by tools: the first free one will do.
 func (c *Client) bind(ctx context.Context, loop *xseg.Loop) (err error) {
-	from, to, opts := c.opts.PortStart, c.opts.PortEnd, xseg.BindOptions{Role: c.opts.Role}
+	from, to, opts := c.opts.PortStart, c.opts.PortEnd, xseg.BindOptions{Role: c.opts.Role, Handler: c.opts.Handler}
 	if from == to {
 		c.port, err = loop.Bind(ctx, from, opts)
 	} else {

@@ -21,7 +21,7 @@ func (s *Store) append(op *blocker.Op) (bool, error) {
 		return false, wrap(op.Name, "append", err)
 	}
 	op.N = int64(len(op.Data))
-	return s.finishChange(o, op, false, s.mustSync(op))
+	return s.finishChange(o, op, false, s.mustSync(op)), nil
 }
 
 func (s *Store) appendTo(o *object, op *blocker.Op) (int64, error) {
@@ -62,5 +62,5 @@ func (s *Store) truncateTail(op *blocker.Op) (bool, error) {
 		return false, wrap(op.Name, "truncate", err)
 	}
 	op.N = now.Size
-	return s.finishChange(o, op, false, true)
+	return s.finishChange(o, op, false, true), nil
 }

@@ -68,8 +68,8 @@ func (c *copier) hole(from, to int64) error {
 	return c.s.zero(c.dst, from+c.shift, to-from, true)
 }
 
-// data copies by way of memory: for the sizes of sub-blocks that is faster than copy_file_range,
-// which goes through the page cache as well where the file system can't share blocks.
+// data copies by way of memory: where the file system can't share blocks (ext4), copy_file_range
+// goes through the page cache as well, and was measured at a half to an eighth of this speed.
 func (c *copier) data(from, to int64) error {
 	p := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(p)

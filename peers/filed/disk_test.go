@@ -163,10 +163,11 @@ func TestFull(t *testing.T) {
 	for off := int64(0); full == nil; off += 64 << 10 {
 		full = blocker.Do(s, &blocker.Op{Kind: blocker.Write, Name: "fill", Offset: off, Data: make([]byte, 64<<10)})
 	}
+	do(t, s, &blocker.Op{Kind: blocker.Discard, Name: "fill", Length: 20 << 10}) // room for a part
 	for _, op := range []*blocker.Op{
-		{Kind: blocker.Write, Name: "w", Data: record},
-		{Kind: blocker.Create, Name: "c", Data: record},
 		{Kind: blocker.Append, Name: "ap", Offset: int64(len(record)), Data: record},
+		{Kind: blocker.Create, Name: "c", Data: record},
+		{Kind: blocker.Write, Name: "w", Data: record},
 		{Kind: blocker.Copy, Name: "cp", Source: "kept", Length: 1 << 20},
 	} {
 		if err := blocker.Do(s, op); !errors.Is(err, blocker.ErrNoSpace) {
@@ -230,11 +231,11 @@ func TestPhysical(t *testing.T) {
 	for name, want := range map[string]string{
 		"h/store":            "h/store",
 		"x":                  "x",
-		"v/vol1":             "v/=df/vol1",
-		uuid + "/3/1.2":      "=a9/" + uuid + "/3/1.2",
-		"c/" + uuid + "/1/2": "c/=a9/" + uuid + "/1/2",
-		"l/" + uuid:          "l/=a9/" + uuid,
-		"t/" + uuid + ".1":   "t/=9f/" + uuid + ".1",
+		"v/vol1":             "v/=26/vol1",
+		uuid + "/3/1.2":      "=a2/" + uuid + "/3/1.2",
+		"c/" + uuid + "/1/2": "c/=a2/" + uuid + "/1/2",
+		"l/" + uuid:          "l/=a2/" + uuid,
+		"t/" + uuid + ".1":   "t/=47/" + uuid + ".1",
 	} {
 		if got := physical(name); got != want {
 			t.Errorf("%s lies at %s, want %s", name, got, want)

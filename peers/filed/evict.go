@@ -35,7 +35,7 @@ func (s *Store) cleanVictim() *object {
 		if o == nil {
 			return nil
 		}
-		if o.refs == 0 && !o.dirty() && o.bad == nil {
+		if o.refs == 0 && !o.dirty() { // so it isn't bad either
 			return o
 		}
 		o = o.newer

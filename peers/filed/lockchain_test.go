@@ -46,7 +46,7 @@ func TestLateAdvance(t *testing.T) {
 				}
 			}
 			tr := watch(s)
-			reached, release := tr.hold("link " + generation("l/x", from+1))
+			reached, release := tr.hold(t, "link "+generation("l/x", from+1))
 			late := &blocker.Op{Kind: blocker.LockAdvance, Name: "l/x", Generation: from, Data: []byte("late")}
 			done := start(s, late)
 			<-reached

@@ -189,7 +189,7 @@ func (s *Store) endChange(o *object) {
 // finishChange is endChange for an operation that has succeeded. whole tells that nothing of the old
 // content is left. With durable it may return true: a sync will end op, and may have done so
 // already.
-func (s *Store) finishChange(o *object, op *blocker.Op, whole, durable bool) (bool, error) {
+func (s *Store) finishChange(o *object, op *blocker.Op, whole, durable bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.unrefLocked(o)
@@ -198,11 +198,10 @@ func (s *Store) finishChange(o *object, op *blocker.Op, whole, durable bool) (bo
 		o.bad = nil
 	}
 	if !durable {
-		return false, nil
+		return false
 	}
-	j := &syncJob{op: op}
-	s.join(o, j)
-	return j.left > 0, j.err
+	s.join(o, &syncJob{op: op}) // it is dirty: its change has just ended
+	return true
 }
 
 // mustSync tells whether the change that op makes has to be durable when it ends.

@@ -73,7 +73,7 @@ func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 		s.endChange(o)
 		return false, wrap(op.Name, action, err)
 	}
-	return s.finishChange(o, op, whole, s.mustSync(op))
+	return s.finishChange(o, op, whole, s.mustSync(op)), nil
 }
 
 // coversWhole tells whether a change leaves nothing of an object that is bad: it is good again then.

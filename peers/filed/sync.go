@@ -38,9 +38,7 @@ func (s *Store) sync(op *blocker.Op) (bool, error) {
 			s.join(o, j)
 		}
 	}
-	// An object may have been found bad without any sync: then the job has failed, but still waits
-	// for the others, so that nothing is in flight when it ends.
-	return j.left > 0, j.err
+	return j.left > 0, nil
 }
 
 // recoverOnce is the syncfs before the first Sync: see the package comment.
@@ -62,10 +60,6 @@ func (s *Store) recoverOnce() error {
 
 // join makes j wait for a sync of o that covers all changes that have ended. s.mu is held.
 func (s *Store) join(o *object, j *syncJob) {
-	if o.bad != nil {
-		j.fail(wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, o.bad)))
-		return
-	}
 	if !o.dirty() {
 		return
 	}
@@ -120,13 +114,13 @@ func (s *Store) runSync(o *object) {
 	s.mu.Unlock()
 }
 
-// runLocked makes o durable. s.mu is held, but not meanwhile.
+// runLocked makes o durable, or fails if it is bad: an object that is bad is dirty until it is
+// rewritten, so that every sync of it comes here. s.mu is held, but not meanwhile.
 func (s *Store) runLocked(o *object, r *syncRun) {
 	r.mark = o.mark()
 	o.running = r
-	bad := o.bad
+	err := o.bad
 	s.mu.Unlock()
-	err := bad
 	if err == nil {
 		err = s.syncFile(o)
 	}

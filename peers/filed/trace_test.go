@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -162,8 +163,21 @@ func TestSyncCoversOwnVolume(t *testing.T) {
 	}
 }
 
+// TestNameIsCloned: a name whose memory is used again is still found dirty.
+func TestNameIsCloned(t *testing.T) {
+	s := open(t, nil)
+	name := []byte("clone/a")
+	put(t, s, unsafe.String(&name[0], len(name)), "1")
+	copy(name, "XXXXXXX")
+	tr := watch(s)
+	do(t, s, &blocker.Op{Kind: blocker.Sync, Name: "clone/a"})
+	if n := count(tr.take(), "fdatasync clone/a"); n != 1 {
+		t.Errorf("synced %d times", n)
+	}
+}
+
 // hold stops the first call that matches until it is released.
-func (tr *tracer) hold(call string) (reached chan struct{}, release func()) {
+func (tr *tracer) hold(t *testing.T, call string) (reached chan struct{}, release func()) {
 	reached = make(chan struct{})
 	gate := make(chan struct{})
 	var once sync.Once
@@ -178,7 +192,9 @@ func (tr *tracer) hold(call string) (reached chan struct{}, release func()) {
 		}
 		return nil
 	})
-	return reached, func() { close(gate) }
+	release = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(release)
+	return reached, release
 }
 
 func start(s blocker.Store, op *blocker.Op) chan error {
@@ -197,10 +213,12 @@ func TestWriteDuringSync(t *testing.T) {
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
 	tr := watch(s)
 	put(t, s, "x", "2")
-	reached, release := tr.hold("fdatasync x")
+	reached, release := tr.hold(t, "fdatasync x")
 	first := start(s, &blocker.Op{Kind: blocker.Sync})
 	<-reached
 	same := start(s, &blocker.Op{Kind: blocker.Sync}) // waits for the one that runs
+	x := s.objects["x"]
+	waitFor(t, s, func() bool { return len(x.running.jobs) == 2 })
 	put(t, s, "x", "3")
 	later := start(s, &blocker.Op{Kind: blocker.Sync}) // needs one of its own
 	put(t, s, "x", "4")
@@ -256,7 +274,7 @@ func TestSyncDuringWrite(t *testing.T) {
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
 	put(t, s, "x", "1")
 	tr := watch(s)
-	reached, release := tr.hold("write x")
+	reached, release := tr.hold(t, "write x")
 	writing := start(s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: make([]byte, inlineMax+1)})
 	<-reached
 	do(t, s, &blocker.Op{Kind: blocker.Sync}) // doesn't wait for a write that hasn't ended

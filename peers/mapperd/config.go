@@ -25,7 +25,8 @@ type Config struct {
 	StoreID mapfmt.UUID      // of a new store; 0 = random
 	Term    uint64           // of the lease; commits that rest on another one are refused
 
-	PendingSlots int           // records of a pending log; 0 = 2048
+	PendingSlots int           // records that a pending log has room for at first; 0 = 256
+	PendingMax   int           // to which it grows when it fills up often; 0 = 8192
 	FlushAfter   time.Duration // age at which a committed entry is flushed unasked; 0 = 5 s
 	IdleAfter    time.Duration // after which an unused map leaves the memory; 0 = 1 min
 	Log          *slog.Logger  // nil = none
@@ -48,7 +49,9 @@ type faults struct {
 
 // Tuning.
 const (
-	defaultPendingSlots = 2048
+	defaultPendingSlots = 256 // 48 KiB: what each volume in use takes of shared memory
+	defaultPendingMax   = 8192
+	pendingGrowth       = 4 // factor
 	defaultFlushAfter   = 5 * time.Second
 	defaultIdleAfter    = time.Minute
 	tickInterval        = time.Second
@@ -63,6 +66,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.PendingSlots == 0 {
 		c.PendingSlots = defaultPendingSlots
+	}
+	if c.PendingMax == 0 {
+		c.PendingMax = defaultPendingMax
 	}
 	if c.FlushAfter == 0 {
 		c.FlushAfter = defaultFlushAfter

@@ -1,10 +1,11 @@
 // Package mapperd keeps the maps of volumes: which object holds which bytes. Engine implements
 // mapper.Mapper over two blockers, one for maps and one for blocks; Run serves it at a port.
 //
-// In memory there is, per open volume, its record, the chunks of its map that were used lately, the
-// reserved objects, and which entries were committed but not flushed. An entry that was committed
-// lies in the pending log (shared memory: it survives every process) until FLUSH has made the data
-// that it names durable and has written the entry to its chunk.
+// In memory there is, per open volume, its record, the chunks of its map that were used lately, and
+// which entries were committed but not flushed. An entry that was committed lies in the pending log
+// (shared memory: it survives every process) until FLUSH has made the data that it names durable
+// and has written the entry to its chunk. Of objects that MAPW gave out nothing is remembered:
+// their births tell them apart, and of several for one index the first commit wins.
 //
 // What is in memory is answered within Submit. Anything that has to wait for a blocker runs in a
 // goroutine of its own and then does the same again. No volume waits for another one.

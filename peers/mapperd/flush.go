@@ -173,7 +173,9 @@ func (v *volume) flushOnce() error {
 		return errClosed
 	}
 	rec, err := v.makeDurable(c)
-	v.endCut(c, rec, start, err)
+	if v.endCut(c, rec, start, err) {
+		v.growLog()
+	}
 	if err != nil {
 		v.e.cfg.Log.Warn("flush failed", "volume", v.name, "error", err)
 	}
@@ -231,8 +233,9 @@ func (v *volume) storeTable(c *cut) (*mapfmt.Record, error) {
 	return rec, nil
 }
 
-// endCut trims the log, or takes the cut back if the flush has failed.
-func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) {
+// endCut trims the log, or takes the cut back if the flush has failed. It says whether the log was
+// so full that a larger one would mean fewer flushes.
+func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) (grow bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, ch := range c.chunks {
@@ -245,11 +248,14 @@ func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) 
 		}
 	}
 	if err != nil {
-		return
+		return false
 	}
 	v.rec = rec
-	if v.log != nil {
-		v.log.trim(c.next)
-	}
 	v.oldest = start // what is left is younger
+	if v.log == nil {
+		return false
+	}
+	grow = v.log.isHalfFull() && int(v.log.header.Slots) < v.e.cfg.PendingMax
+	v.log.trim(c.next)
+	return grow
 }

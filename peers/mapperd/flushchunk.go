@@ -38,12 +38,12 @@ func (v *volume) storeGroup(c *cut, group []*cutChunk) error {
 	return v.writeBases(c, group)
 }
 
-// each runs one operation per chunk that make returns one for, and calls end with its error.
-func (v *volume) each(group []*cutChunk, make func(*cutChunk) *blocker.Op, end func(*cutChunk, error)) {
+// each runs one operation per chunk that begin returns one for, and calls end with its error.
+func (v *volume) each(group []*cutChunk, begin func(*cutChunk) *blocker.Op, end func(*cutChunk, error)) {
 	var ops []*blocker.Op
 	var of []*cutChunk
 	for _, ch := range group {
-		if op := make(ch); op != nil {
+		if op := begin(ch); op != nil {
 			op.Volume = v.uuid
 			ops, of = append(ops, op), append(of, ch)
 		}
@@ -66,7 +66,7 @@ func (v *volume) settle(group []*cutChunk) {
 		}
 	}, func(ch *cutChunk, err error) {
 		if err != nil {
-			ch.fail(err)
+			ch.fail()
 			return
 		}
 		ch.file.Torn, ch.settled = 0, true
@@ -74,7 +74,7 @@ func (v *volume) settle(group []*cutChunk) {
 }
 
 // fail makes the chunk one that gets a new base.
-func (ch *cutChunk) fail(error) { ch.file, ch.settled = nil, false }
+func (ch *cutChunk) fail() { ch.file, ch.settled = nil, false }
 
 // appendGroup appends the cut's entries to the files of the chunks, and syncs them.
 func (v *volume) appendGroup(group []*cutChunk) {
@@ -90,7 +90,7 @@ func (v *volume) appendGroup(group []*cutChunk) {
 		}
 	}, func(ch *cutChunk, err error) {
 		if err != nil {
-			ch.fail(err)
+			ch.fail()
 		}
 	})
 	v.each(group, func(ch *cutChunk) *blocker.Op {
@@ -100,7 +100,7 @@ func (v *volume) appendGroup(group []*cutChunk) {
 		return &blocker.Op{Kind: blocker.Sync, Name: mapfmt.ChunkName(ch.file.ID)}
 	}, func(ch *cutChunk, err error) {
 		if err != nil {
-			ch.fail(err)
+			ch.fail()
 		}
 	})
 	for ch, n := range batches {
@@ -129,12 +129,12 @@ func (v *volume) appendBytes(ch *cutChunk) ([]byte, int) {
 	appended := (int64(ch.file.Records) + int64(len(batch))) * mapfmt.RecordBytes
 	base := ch.file.Length - int64(ch.file.Records)*mapfmt.RecordBytes
 	if appended > max(base, appendMin) {
-		ch.fail(nil)
+		ch.fail()
 		return nil, 0
 	}
 	data, err := ch.file.AppendBytes(nil, batch)
 	if err != nil {
-		ch.fail(err)
+		ch.fail()
 		return nil, 0
 	}
 	return data, len(batch)

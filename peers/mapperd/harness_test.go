@@ -65,7 +65,7 @@ func (w *world) wrap() {
 func (w *world) startWrapped() error {
 	e, err := New(Config{
 		Maps: w.fmaps, Blocks: w.fblocks, PendingDir: w.dir, Node: w.node, BootID: w.boot,
-		PendingSlots: w.slots, FlushAfter: time.Hour, IdleAfter: time.Hour, faults: w.faults,
+		PendingSlots: w.slots, PendingMax: w.slots, FlushAfter: time.Hour, IdleAfter: time.Hour, faults: w.faults,
 	})
 	if err != nil {
 		return err

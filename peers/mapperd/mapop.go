@@ -89,8 +89,8 @@ func (v *volume) try(op *mapper.Op) need {
 }
 
 // chunkAt returns the chunk that holds index and the position in it, or what is needed first. The
-// chunk is nil if it has nothing in it and make isn't set. v.mu is held.
-func (v *volume) chunkAt(index int64, make bool) (*chunk, int, need) {
+// chunk is nil if it has nothing in it and add isn't set. v.mu is held.
+func (v *volume) chunkAt(index int64, add bool) (*chunk, int, need) {
 	no, at := index/mapfmt.ChunkEntries, int(index%mapfmt.ChunkEntries)
 	c := v.chunks[no]
 	switch {
@@ -98,7 +98,7 @@ func (v *volume) chunkAt(index int64, make bool) (*chunk, int, need) {
 		c.used = true
 	case !v.rec.Table[no].IsNone():
 		return nil, 0, need{needChunk, no}
-	case make:
+	case add:
 		c = &chunk{no: no, entries: &mapfmt.Chunk{}, used: true}
 		v.chunks[no] = c
 	}

@@ -25,9 +25,21 @@ type pendingLog struct {
 // log never changes, because a header can't be rewritten in one step.
 func createLog(path string, h mapfmt.PendingHeader) (*pendingLog, error) {
 	h.First = 1
-	head, err := mapfmt.EncodePendingHeader(&h)
+	l, err := prepareLog(path+newSuffix, h)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.Rename(path+newSuffix, path); err != nil {
+		return nil, errors.Join(pendingError(path, err), l.close())
+	}
+	return l, nil
+}
+
+// prepareLog makes a file with an empty log.
+func prepareLog(path string, h mapfmt.PendingHeader) (*pendingLog, error) {
+	head, err := mapfmt.EncodePendingHeader(&h)
+	if err != nil {
+		return nil, pendingError(path, err)
 	}
 	mem, err := createMapped(path, h.FileBytes(), head)
 	if err != nil {
@@ -37,7 +49,7 @@ func createLog(path string, h mapfmt.PendingHeader) (*pendingLog, error) {
 	if err != nil {
 		return nil, errors.Join(pendingError(path, err), unmap(mem))
 	}
-	return &pendingLog{mem: mem, header: h, seed: seed, first: 1, next: 1}, nil
+	return &pendingLog{mem: mem, header: h, seed: seed, first: h.First, next: h.First}, nil
 }
 
 // openLog maps an existing log and calls f for its records. fs.ErrNotExist if there is none.
@@ -100,6 +112,9 @@ func (e *Engine) logPath(u mapfmt.UUID) string {
 	return filepath.Join(e.cfg.PendingDir, mapfmt.PendingLogName(e.store.ID, u))
 }
 
+// newSuffix marks a file that isn't complete. Leftovers are written over.
+const newSuffix = ".new"
+
 // nameSuffix marks the file beside a log that holds the name of its volume, by which a restarted
 // mapper finds the record. It is a hint: the record's UUID decides.
 const nameSuffix = ".name"
@@ -119,7 +134,7 @@ func (e *Engine) newLog(name string, h mapfmt.PendingHeader) (*pendingLog, error
 // dropLog removes the log of a volume, and its name after it.
 func (e *Engine) dropLog(u mapfmt.UUID) {
 	path := e.logPath(u)
-	for _, p := range []string{path, path + nameSuffix} {
+	for _, p := range []string{path, path + newSuffix, path + growSuffix, path + nameSuffix} {
 		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			e.cfg.Log.Warn("pending log not removed", "path", p, "error", err)
 		}
@@ -128,8 +143,8 @@ func (e *Engine) dropLog(u mapfmt.UUID) {
 
 // writeFile puts a small file in place whole.
 func writeFile(path string, data []byte) error {
-	if err := os.WriteFile(path+".new", data, 0o660); err != nil {
+	if err := os.WriteFile(path+newSuffix, data, 0o660); err != nil {
 		return err
 	}
-	return os.Rename(path+".new", path)
+	return os.Rename(path+newSuffix, path)
 }

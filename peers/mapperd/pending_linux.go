@@ -10,24 +10,20 @@ import (
 	"archipelago/internal/mapfmt"
 )
 
-// createMapped makes a file of size bytes that starts with head, backed by memory before it gets
-// its name (a full file system is an error here, not a SIGBUS later), and maps it.
+// createMapped makes a file of size bytes that starts with head, backed by memory (a full file
+// system is an error here, not a SIGBUS later), and maps it.
 func createMapped(path string, size int64, head []byte) ([]byte, error) {
-	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o660)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o660)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	if err := allocate(f, size, head); err != nil {
-		return nil, errors.Join(err, os.Remove(temp))
+		return nil, errors.Join(err, os.Remove(path))
 	}
 	mem, err := mapFile(f, size)
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(temp))
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return nil, errors.Join(err, unmap(mem), os.Remove(temp))
+		return nil, errors.Join(err, os.Remove(path))
 	}
 	return mem, nil
 }

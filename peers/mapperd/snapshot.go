@@ -98,7 +98,6 @@ func (v *volume) raiseEpoch(id mapfmt.OpID) error {
 		return err
 	}
 	v.setEpoch(rec)
-	// A log that can't be made now is made before the next commit.
 	return nil
 }
 

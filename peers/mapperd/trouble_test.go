@@ -406,3 +406,34 @@ func writeAgain(e *Engine, w *world, v mapper.Info, index int64, sub int, value 
 		}
 	}
 }
+
+// TestLogGrows: a log that fills up often becomes larger, with what is in it; at each step a kill
+// finds everything that was committed.
+func TestLogGrows(t *testing.T) {
+	w := newWorld(t)
+	w.slots = 8
+	e := w.start()
+	e.cfg.PendingMax = 100
+	v := mustCreate(t, e, "v")
+	open := func() *volume { return e.lookup(v.UUID) }
+	for i := range int64(8) {
+		mustWrite(t, w, v, i, 0, uint64(i+1))
+	}
+	// Commits that come after the cut of the flush are what the larger log takes over.
+	c := &client{w: w, m: newModel()}
+	c.m.volumes["v"] = &modelVolume{info: v, presence: existing, cells: map[place]*cell{}}
+	for i := int64(100); open().log.header.Slots < 100; i++ {
+		must(t, c.flushBeside("v", i, 0))
+		for j := range int64(open().log.header.Slots)/2 + 1 {
+			must(t, c.write("v", 1000+j, int(i%testSubs)))
+		}
+	}
+	if open().log.used() == 0 {
+		t.Fatal("nothing was left in the log")
+	}
+	w.restart()
+	for i := range int64(8) {
+		wantSub(t, w, v, i, 0, uint64(i+1))
+	}
+	must(t, c.m.check(w, false))
+}

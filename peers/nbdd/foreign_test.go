@@ -32,7 +32,7 @@ func (h *harness) uri(export string) string {
 
 // foreign serves two exports through the backend's thread, as on a node.
 func foreign(t *testing.T) (*harness, *memExport) {
-	disk, snap := newExport("disk", 48<<20, 32), newExport("snap", 1<<20, 32)
+	disk, snap := newExport("disk", 24<<20, 32), newExport("snap", 1<<20, 32)
 	snap.info.ReadOnly = true
 	h := start(t, Limits{}, newMemory(disk, snap))
 	w := newWorker(h.srv.BatchEnd)
@@ -80,7 +80,7 @@ func TestNbdinfo(t *testing.T) {
 		t.Fatalf("%v in %s", err, out)
 	}
 	e := info.Exports[0]
-	if info.Protocol != "newstyle-fixed" || !info.Structured || e.Size != 48<<20 || e.MinBlock != 1 ||
+	if info.Protocol != "newstyle-fixed" || !info.Structured || e.Size != 24<<20 || e.MinBlock != 1 ||
 		e.MaxBlock != 32<<20 || !e.Multi || !e.FastZero || !e.DF || e.ReadOnly ||
 		len(e.Contexts) != 1 || e.Contexts[0] != "base:allocation" {
 		t.Errorf("nbdinfo says %s", out)
@@ -121,7 +121,7 @@ func TestQemuIO(t *testing.T) {
 	h, e := foreign(t)
 	out := run(t, "qemu-io", "-f", "raw", "-c", "write -P 7 1000 70000", "-c", "read -P 7 1000 70000",
 		"-c", "write -z -u 8k 8k", "-c", "read -P 0 8k 8k", "-c", "write -z 16k 4k", "-c", "read -P 0 16k 4k",
-		"-c", "write -f -P 9 1M 20M", "-c", "read -P 9 1M 20M", "-c", "discard 2M 4M", "-c", "flush", h.uri("disk"))
+		"-c", "write -f -P 9 1M 18M", "-c", "read -P 9 1M 18M", "-c", "discard 2M 4M", "-c", "flush", h.uri("disk"))
 	if strings.Contains(out, "failed") || strings.Contains(out, "error") {
 		t.Errorf("qemu-io says %s", out)
 	}
@@ -133,7 +133,7 @@ func TestQemuIO(t *testing.T) {
 func TestFioVerify(t *testing.T) {
 	h, _ := foreign(t)
 	run(t, "fio", "--name=verify", "--ioengine=nbd", "--uri="+h.uri("disk"), "--rw=randwrite", "--bsrange=512-300k",
-		"--blockalign=512", "--iodepth=32", "--size=40m", "--verify=crc32c", "--verify_fatal=1", "--fsync=50",
+		"--blockalign=512", "--iodepth=32", "--size=20m", "--verify=crc32c", "--verify_fatal=1", "--fsync=50",
 		fmt.Sprintf("--randseed=%d", *seed))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	"archipelago/internal/config"
 	"archipelago/internal/volume"
@@ -47,8 +48,17 @@ func attach(ctx context.Context, p *peer.Peer, srv *Server) (*volume.Client, err
 	return volume.Attach(ctx, p.Config, loop, volume.Options{
 		Role:      p.Role.Name,
 		PortStart: xseg.PortNo(p.Role.PortStart), PortEnd: xseg.PortNo(p.Role.PortEnd),
-		Slots: p.Role.NrOps, BufferBytes: bufferBytes,
+		Slots: p.Role.NrOps, BufferBytes: bufferBytes, Handler: pong,
 	})
+}
+
+// pong is all that the port of this peer serves: whoever looks for it learns that its loop runs.
+func pong(r *xseg.Request) {
+	if r.Op() == xseg.OpPing {
+		r.RespondOnLoop(0, 0)
+		return
+	}
+	r.RespondOnLoop(syscall.EOPNOTSUPP, 0)
 }
 
 // serve accepts clients as long as the peer runs. The server stops first, while the loop still

@@ -29,7 +29,7 @@ func variants(t *testing.T, run func(t *testing.T, h *harness, e *memExport, opt
 		{"simple", true, true, 64}, {"one slot", true, false, 1}, {"one slot inline", false, true, 1},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			e := newExport("disk", 64<<20, v.slots)
+			e := newExport("disk", 24<<20, v.slots)
 			h := start(t, Limits{}, newMemory(e))
 			if v.async {
 				w := newWorker(h.srv.BatchEnd)
@@ -48,8 +48,8 @@ func TestReadsBackWhatWasWritten(t *testing.T) {
 		c, ctx := h.dial("disk", opts), testContext(t)
 		rng := rand.New(rand.NewPCG(*seed, 1))
 		model := make([]byte, len(e.data))
-		for range 40 {
-			n := 1 + rng.IntN(1<<uint(1+rng.IntN(25)))
+		for range 25 {
+			n := 1 + rng.IntN(1<<uint(1+rng.IntN(24)))
 			off := rng.IntN(len(model) - n + 1)
 			part := model[off : off+n]
 			var err error
@@ -92,8 +92,8 @@ func TestManyRequestsAtOnce(t *testing.T) {
 		for w := range 32 {
 			wg.Go(func() {
 				want, got := bytes.Repeat([]byte{byte(w + 1)}, 5000), make([]byte, 5000)
-				for i := range 50 {
-					off := int64(w*50+i) * 5000
+				for i := range 20 {
+					off := int64(w*20+i) * 5000
 					if err := errors.Join(c.WriteAt(ctx, want, off), c.ReadAt(ctx, got, off)); err != nil {
 						t.Error(err)
 						return
@@ -163,10 +163,10 @@ func TestErrorsOfTheBackend(t *testing.T) {
 		{syscall.ESTALE, nbd.EIO}, {syscall.EOVERFLOW, nbd.EIO},
 	} {
 		for _, simple := range []bool{false, true} {
-			e := newExport("disk", 32<<20, 8)
+			e := newExport("disk", 8<<20, 8)
 			cl, ctx := start(t, Limits{}, newMemory(e)).dial("disk", client.Options{Simple: simple}), testContext(t)
 			e.fail.Store(int32(c.from))
-			buf := make([]byte, 9<<20)
+			buf := make([]byte, 5<<20)
 			for what, err := range map[string]error{
 				"read": cl.ReadAt(ctx, buf[:512], 0), "long read": cl.ReadAt(ctx, buf, 5),
 				"write": cl.WriteAt(ctx, buf[:512], 0), "long write": cl.WriteAt(ctx, buf, 5),

@@ -15,7 +15,7 @@ func (c *conn) drain() {
 		c.out.wait = true
 		c.pumpWaiting()
 		c.out.wait = false
-		// A deadline that was left behind would fail the next write.
+		// A deadline that was left behind would send the next writes here again.
 		if err := c.uc.SetWriteDeadline(time.Time{}); err != nil {
 			c.kill(err)
 		}

@@ -133,6 +133,7 @@ func (e *Engine) sortReady(o *object) {
 func (e *Engine) commitRefused(o *object, err error) {
 	w := o.work
 	o.stale = true
+	w.askFirst = mapper.Errno(err) == errStale
 	waiting, batch, ready := w.waiting.take(), w.batch.take(), w.ready.take()
 	w.state = unborn
 	for _, l := range []pieceList{waiting, batch} {

@@ -59,7 +59,7 @@ func TestRangesAndKinds(t *testing.T) {
 // TestNames: the UUID decides; the name only helps to find it.
 func TestNames(t *testing.T) {
 	c := newClient(t, 64*kib, 64*kib)
-	other := c.w.maps.create("other", 64*kib, 64*kib)
+	c.w.maps.create("other", 64*kib, 64*kib)
 	submit := func(u UUID, name string) *Op {
 		op := &Op{Kind: Read, Volume: u, Name: []byte(name), Data: make([]byte, 512), Done: func(*Op) {}}
 		c.w.engine.Submit(op)
@@ -67,8 +67,8 @@ func TestNames(t *testing.T) {
 	}
 	none := submit(UUID{}, "v")
 	good := submit(c.info.UUID, "v")
-	wrong := submit(c.info.UUID, "other")
-	gone := submit(c.info.UUID, "nothing")
+	submit(c.info.UUID, "other")
+	submit(c.info.UUID, "nothing")
 	unknown := submit(UUID{1}, "nothing")
 	c.w.drain()
 	for _, x := range []struct {
@@ -83,7 +83,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("the right name suffers from wrong ones: %v", good.Err)
 	}
 	c.w.kill()
-	wrong, gone = submit(c.info.UUID, "other"), submit(c.info.UUID, "nothing")
+	wrong, gone := submit(c.info.UUID, "other"), submit(c.info.UUID, "nothing")
 	good = submit(c.info.UUID, "v")
 	c.w.drain()
 	if mapper.Errno(wrong.Err) != mapper.ErrStale.Errno() || mapper.Errno(gone.Err) != mapper.ErrNotFound.Errno() || good.Err != nil {
@@ -92,7 +92,6 @@ func TestNames(t *testing.T) {
 	if n := len(c.w.engine.volumes); n != 1 {
 		t.Errorf("%d volumes are remembered", n)
 	}
-	_ = other
 }
 
 // TestRoute: another thread's volume is refused with its port, whatever the operation.

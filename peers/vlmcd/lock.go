@@ -21,6 +21,7 @@ type work struct {
 	queue  pieceList // want some that are held or wanted by others before them
 
 	state    workState
+	askFirst bool         // the last commit was stale: MAPW even if there is an own object
 	reserved mapfmt.Level // merging, born: the own object, not committed yet
 	name     string       // of it
 	waiting  pieceList    // asking, merging: hold their locks

@@ -27,6 +27,7 @@ type fakeMapper struct {
 type vmap struct {
 	info     mapper.Info
 	open     bool
+	owned    bool // the lock is held by this mapper: since the last MAPW or Open
 	entries  map[int64]mapfmt.Entry
 	durable  map[int64]mapfmt.Entry // what a power cut leaves
 	reserved map[int64]mapfmt.Level
@@ -64,8 +65,16 @@ func (m *fakeMapper) clone(name, snapshot string) mapper.Info {
 // log), the rest isn't.
 func (m *fakeMapper) restart() {
 	for _, v := range m.byName {
-		v.open = false
+		v.open, v.owned = false, false
 		clear(v.reserved)
+	}
+}
+
+// forgetLocks is a mapper that was restarted and opens volumes by itself, but takes a lock only for
+// what begins a write.
+func (m *fakeMapper) forgetLocks() {
+	for _, v := range m.byName {
+		v.owned = false
 	}
 }
 
@@ -130,7 +139,7 @@ func (m *fakeMapper) openOrInfo(op *mapper.Op) error {
 		if m.again() {
 			return mapper.ErrAgain
 		}
-		v.open = true
+		v.open, v.owned = true, true
 	}
 	op.Info = v.info
 	return nil
@@ -207,6 +216,7 @@ func (m *fakeMapper) mapWrite(v *vmap, op *mapper.Op) error {
 	if v.info.Flags&flagReadOnly != 0 {
 		m.w.t.Fatalf("MAPW on the snapshot %s", v.info.Name)
 	}
+	v.owned = true
 	e := v.entries[op.Index]
 	if !e.IsOwn(v.info.UUID, v.info.Epoch) {
 		copy(e.Levels[1:], e.Levels[:e.NumLevels])
@@ -224,6 +234,9 @@ func (m *fakeMapper) commit(v *vmap, op *mapper.Op) error {
 	}
 	if e != e.Normalize(v.info.ObjectSize) {
 		m.w.t.Fatalf("COMMIT of an entry that isn't normal: %+v", e)
+	}
+	if !v.owned {
+		return fmt.Errorf("lock: %w", mapper.ErrStale)
 	}
 	if !e.IsOwn(v.info.UUID, v.info.Epoch) {
 		return fmt.Errorf("epoch: %w", mapper.ErrStale)

@@ -77,7 +77,11 @@ func (l *load) randomStep(kills int) {
 	case n < 326+kills:
 		l.kill()
 	case n < 326+2*kills:
-		w.maps.restart()
+		if w.rng.IntN(2) == 0 {
+			w.maps.restart()
+		} else {
+			w.maps.forgetLocks()
+		}
 	default:
 		for range 4 {
 			w.step()

@@ -32,7 +32,7 @@ func (e *Engine) reserved(q *question) {
 		o.tidy()
 		return
 	}
-	v.backoff = 0
+	v.backoff, w.askFirst = 0, false
 	entry := q.Entry.Normalize(v.objectSize)
 	switch {
 	case entry.Levels[0].Mask != 0:

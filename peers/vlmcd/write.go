@@ -24,7 +24,10 @@ func (e *Engine) modify(p *piece) {
 	if !e.lock(p, need) {
 		return
 	}
-	if o.own || o.work.state == born {
+	// An own object that the map names already needs no MAPW: its birth is known, and a commit
+	// under another epoch or term is refused. Only after that the mapper is asked, which may have
+	// been restarted and takes the lock again for what begins a write.
+	if o.own && !o.work.askFirst || o.work.state == born {
 		e.fill(p)
 		return
 	}

@@ -3,9 +3,9 @@
 //
 // Beside the commands of testscript a script has
 //
-//	node-start [DIR]        start a node (default: node) and wait for its ready line; -d DIR is the
-//	                        default of all commands from then on ($ARCHIPELAGO_DIR), $NODE its directory,
-//	                        $NBD the URI
+//	node-start [DIR]        start a node (default: node) and wait for its ready line; it is the
+//	                        default of all commands from then on ($ARCHIPELAGO_DIR), $NODE its
+//	                        directory, $NBD the URI
 //	node-stop               stop it with SIGTERM and check that it ends well
 //	node-kill ROLE          kill -9 the process that serves a role, and wait until it is gone
 //	node-crash              kill -9 the supervisor

@@ -118,6 +118,12 @@ func (c *Child) Kill() {
 	c.Wait()
 }
 
+// State waits for the child's end and says how it ended.
+func (c *Child) State() *os.ProcessState {
+	c.Wait()
+	return c.cmd.ProcessState
+}
+
 // Wait waits for the child's end.
 func (c *Child) Wait() {
 	c.once.Do(func() {

@@ -13,8 +13,9 @@ type writer interface {
 }
 
 // copyIn writes the data of src to a blank volume of size bytes. Zeros are left out. When it
-// returns, no write is under way any more; a source that blocks for ever (a pipe that nobody
-// writes to) is left behind when ctx ends.
+// returns, no write is under way any more, and a file or block device isn't read any more: the
+// caller closes it. A stream may block for ever (a pipe that nobody writes to): when ctx ends, its
+// reader is left behind.
 func copyIn(ctx context.Context, dst writer, src *source, size int64, bar *cli.Progress) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -47,10 +48,13 @@ func copyIn(ctx context.Context, dst writer, src *source, size int64, bar *cli.P
 		})
 	}
 	workers.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if ctx.Err() == nil {
+		return <-readEnd
 	}
-	return <-readEnd
+	if src.sized {
+		<-readEnd // what it says comes from the end of ctx
+	}
+	return context.Cause(ctx)
 }
 
 // feed reads the source into free buffers, and closes work at its end.

@@ -2,6 +2,7 @@ package vlmc
 
 import (
 	"context"
+	"sync"
 
 	"archipelago/internal/cli"
 )
@@ -17,17 +18,20 @@ type fetched struct {
 	done chan error // the read's end
 }
 
-// copyOut calls write for each block of a volume of size bytes, in order, reading ahead. When ctx
-// ends it returns; a write that blocks for ever (a pipe that nobody reads) is left behind.
+// copyOut calls write for each block of a volume of size bytes, in order, reading ahead. When it
+// returns, no read is under way any more, so that the caller may leave the node. When ctx ends, a
+// write that blocks for ever (a pipe that nobody reads) is left behind.
 func copyOut(ctx context.Context, src reader, size int64, write func(block) error, bar *cli.Progress) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var reads sync.WaitGroup
+	defer reads.Wait()
 	defer cancel()
 	free := make(chan []byte, parallel)
 	for range parallel {
 		free <- make([]byte, blockBytes)
 	}
 	queue := make(chan fetched, parallel)
-	go fetchAll(ctx, src, size, free, queue)
+	reads.Go(func() { fetchAll(ctx, &reads, src, size, free, queue) })
 	end := make(chan error, 1)
 	go func() {
 		for b := range queue {
@@ -52,8 +56,10 @@ func copyOut(ctx context.Context, src reader, size int64, write func(block) erro
 	}
 }
 
-// fetchAll starts the reads in order and closes queue at the end, or when ctx ends.
-func fetchAll(ctx context.Context, src reader, size int64, free <-chan []byte, queue chan<- fetched) {
+// fetchAll starts the reads in order, as part of reads, and closes queue at the end, or when ctx
+// ends.
+func fetchAll(ctx context.Context, reads *sync.WaitGroup, src reader, size int64, free <-chan []byte,
+	queue chan<- fetched) {
 	defer close(queue)
 	for at := int64(0); at < size; at += blockBytes {
 		var b fetched
@@ -63,7 +69,7 @@ func fetchAll(ctx context.Context, src reader, size int64, free <-chan []byte, q
 		case <-ctx.Done():
 			return
 		}
-		go func() { b.done <- src.ReadAt(ctx, b.data, b.at) }()
+		reads.Go(func() { b.done <- src.ReadAt(ctx, b.data, b.at) })
 		queue <- b // never blocks: it holds as many as there are buffers
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -214,6 +216,32 @@ func TestCopyOutFails(t *testing.T) {
 	cancel()
 	if err := copyOut(ctx, v, 9*blockBytes, func(block) error { return nil }, noBar()); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// slowReader ends a read only when it is told to stop, and counts those under way.
+type slowReader struct{ busy atomic.Int32 }
+
+func (r *slowReader) ReadAt(ctx context.Context, p []byte, off int64) error {
+	r.busy.Add(1)
+	defer r.busy.Add(-1)
+	if off == 0 {
+		return nil
+	}
+	<-ctx.Done()
+	runtime.Gosched()
+	return ctx.Err()
+}
+
+// TestNoReadOutlivesAnExport: the segment is unmapped afterwards, so nothing may still read it.
+func TestNoReadOutlivesAnExport(t *testing.T) {
+	for range 20 {
+		r := &slowReader{}
+		cause := errors.New("disk full")
+		err := copyOut(t.Context(), r, 9*blockBytes, func(block) error { return cause }, noBar())
+		if !errors.Is(err, cause) || r.busy.Load() != 0 {
+			t.Fatalf("%v; %d reads are under way", err, r.busy.Load())
+		}
 	}
 }
 

@@ -62,8 +62,8 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	// Whatever the negotiation waits for ends with ctx.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	s, err := newSession(conn, c.export, c.opts)
-	if !stop() && err == nil {
-		err = ctx.Err()
+	if !stop() {
+		err = ctx.Err() // whatever the passed deadline looked like
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("NBD export %s at %s: %w", c.export, c.address, err), conn.Close())

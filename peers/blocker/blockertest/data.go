@@ -65,8 +65,9 @@ func testKeepsNothing(_ *testing.T, f *fixture) {
 		want := string(bytes.Clone(name))
 		data := pattern(1, 5000)
 		f.must(&blocker.Op{Kind: kind, Name: shared(name), Data: data})
-		copy(name, "XXXXXXX")
+		copy(name, "keep/z") // the op's Name with it
 		clear(data)
+		f.missing("keep/z")
 		f.write(want, 5000, []byte{7}) // by way of a cache, if there is one
 		f.must(&blocker.Op{Kind: blocker.Sync, Name: want})
 		f.holds(want, append(pattern(1, 5000), 7))

@@ -44,13 +44,6 @@ func (c *content) readAt(p []byte, off int64) {
 	}
 }
 
-// bytes returns the whole content as one slice.
-func (c *content) bytes() []byte {
-	p := make([]byte, c.size)
-	c.readAt(p, 0)
-	return p
-}
-
 // cut makes the content n bytes long; the bytes beyond n are forgotten.
 func (c *content) cut(n int64) {
 	if n >= c.size {

@@ -202,6 +202,34 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
+// TestNoOvertaking: an operation that finds room doesn't overtake those that wait for it.
+func TestNoOvertaking(t *testing.T) {
+	faults := faultstore.Wrap(memstore.New())
+	var order []string
+	faults.Before(func(_ int, op *blocker.Op) error {
+		order = append(order, strings.Clone(op.Name))
+		return nil
+	})
+	p := connect(t, faults, xseg.ChannelOptions{Slots: 1})
+	s := remote.New(p.ch, remote.OnLoop())
+	var wg sync.WaitGroup
+	wg.Add(3)
+	stat := func(name string, then func()) {
+		s.Submit(&blocker.Op{Kind: blocker.Stat, Name: name, Done: func(*blocker.Op) {
+			then()
+			wg.Done()
+		}})
+	}
+	p.client.Loop.Post(func() {
+		stat("first", func() { stat("third", func() {}) }) // its slot is free then, but promised
+		stat("second", func() {})
+	})
+	wg.Wait()
+	if got := strings.Join(order, " "); got != "first second third" {
+		t.Errorf("sent in the order %q", got)
+	}
+}
+
 // TestTooLarge: more data than a request carries is refused, and nothing is done.
 func TestTooLarge(t *testing.T) {
 	store := memstore.New()

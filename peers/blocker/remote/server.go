@@ -47,6 +47,10 @@ func (s *server) newJob() *job {
 }
 
 func (s *server) serve(r *xseg.Request) {
+	if r.Op() == xseg.OpPing {
+		r.RespondOnLoop(0, 0)
+		return
+	}
 	j := s.pool.Get().(*job)
 	j.req = r
 	j.state.Store(submitting)

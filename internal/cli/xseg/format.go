@@ -1,0 +1,77 @@
+package xseg
+
+import (
+	"strconv"
+	"time"
+)
+
+// short formats v, in units that are each size times the one before, in at most five characters.
+func short(v, size float64, units []string) string {
+	i := 0
+	for v >= size && i < len(units)-1 {
+		v /= size
+		i++
+	}
+	digits := 0
+	if i > 0 && v < 9.95 {
+		digits = 1
+	}
+	text := strconv.FormatFloat(v, 'f', digits, 64)
+	// What rounds up to a whole unit is shown as one, not as 1000 or 1024 of the smaller.
+	if rounded, _ := strconv.ParseFloat(text, 64); rounded >= size && i < len(units)-1 {
+		return short(size*size, size, units[i:])
+	}
+	return text + units[i]
+}
+
+var (
+	countUnits = []string{"", "k", "M", "G", "T", "P", "E"}
+	byteUnits  = []string{"", "K", "M", "G", "T", "P", "E"}
+	timeUnits  = []string{"ns", "µs", "ms", "s"}
+)
+
+// shortCount formats a number of things: exactly as long as that takes few digits.
+func shortCount(n uint64) string {
+	if n < 100_000 {
+		return strconv.FormatUint(n, 10)
+	}
+	return short(float64(n), 1000, countUnits)
+}
+
+// shortRate formats things per second.
+func shortRate(perSecond float64) string {
+	if perSecond < 9999.5 {
+		if perSecond > 0 && perSecond < 9.95 {
+			return strconv.FormatFloat(perSecond, 'f', 1, 64)
+		}
+		return strconv.FormatFloat(perSecond, 'f', 0, 64)
+	}
+	return short(perSecond, 1000, countUnits)
+}
+
+// shortBytes formats bytes, or bytes per second.
+func shortBytes(n float64) string { return short(n, 1024, byteUnits) }
+
+// shortTime formats a latency; "-" for none.
+func shortTime(ns int64) string {
+	if ns <= 0 {
+		return "-"
+	}
+	return short(float64(ns), 1000, timeUnits)
+}
+
+// counterTime formats a latency out of the histogram of a counter, whose first bin says little.
+func counterTime(ns int64) string {
+	if 0 < ns && ns < firstBin {
+		return "<" + shortTime(firstBin)
+	}
+	return shortTime(ns)
+}
+
+// longTime formats how long something has lasted.
+func longTime(d time.Duration) string {
+	if d < time.Minute {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

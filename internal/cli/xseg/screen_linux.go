@@ -1,0 +1,66 @@
+package xseg
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// screen shows one table in the place of another, on a terminal.
+type screen struct {
+	w    io.Writer
+	last []string
+}
+
+// open switches to the other screen of the terminal and hides the cursor.
+func (s *screen) open() { fmt.Fprint(s.w, "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J") }
+
+// close gives the terminal back as it was, with the last table below.
+func (s *screen) close() {
+	fmt.Fprint(s.w, "\x1b[?25h\x1b[?1049l")
+	for _, line := range s.last {
+		fmt.Fprintln(s.w, line)
+	}
+}
+
+func (s *screen) show(v *watchView) error {
+	s.last = v.lines()
+	width, height := size(s.w)
+	_, err := io.WriteString(s.w, frame(s.last, width, height))
+	return err
+}
+
+// size returns columns and rows of a terminal; what every terminal has if it doesn't tell.
+func size(w io.Writer) (width, height int) {
+	if f, ok := w.(*os.File); ok {
+		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 && ws.Row > 0 {
+			return int(ws.Col), int(ws.Row)
+		}
+	}
+	return 80, 24
+}
+
+// frame paints lines over what a terminal shows, as far as they fit: a line that wrapped, or one
+// too many, would make the next frame land elsewhere.
+func frame(lines []string, width, height int) string {
+	var b strings.Builder
+	b.WriteString("\x1b[H")
+	if len(lines) > height {
+		more := fmt.Sprintf("… and %d more", len(lines)-height+1)
+		lines = append(lines[:height-1:height-1], more)
+	}
+	for i, line := range lines {
+		if i > 0 {
+			b.WriteString("\r\n")
+		}
+		if runes := []rune(line); len(runes) > width {
+			line = string(runes[:width])
+		}
+		b.WriteString(line + "\x1b[K")
+	}
+	b.WriteString("\x1b[J")
+	return b.String()
+}

@@ -11,7 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	xsegtest.Main(m, map[string]xsegtest.Role{"one": oneRole, "stuck": stuckRole})
+	xsegtest.Main(m, map[string]xsegtest.Role{
+		"one": oneRole, "stuck": stuckRole, "scribble": scribbleRole,
+	})
 }
 
 // oneRole: one PORT TO VOLUME submits a single request on a volume, and waits for its answer.

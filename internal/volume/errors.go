@@ -3,6 +3,7 @@ package volume
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"archipelago/internal/mapfmt"
@@ -24,10 +25,10 @@ func asError(errno syscall.Errno, text []byte) error {
 	return remote.Error(errno, text)
 }
 
-// wrap says which volume and what was tried.
+// wrap says which volume and what was tried, unless the peer's own text already does.
 func wrap(name, what string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || strings.HasPrefix(err.Error(), "volume "+name+": ") {
+		return err
 	}
 	return fmt.Errorf("volume %s: %s: %w", name, what, err)
 }

@@ -161,7 +161,7 @@ func (c *chains) probe(dir string, g uint64) (uint64, error) {
 			return 0, err
 		}
 		if !there { // a node that was held up for long has put an old head in place of a newer one
-			return c.scan(dir)
+			return c.scan(dir, g)
 		}
 	}
 	for {
@@ -173,15 +173,23 @@ func (c *chains) probe(dir string, g uint64) (uint64, error) {
 	}
 }
 
-// scan returns the highest generation by listing the chain.
-func (c *chains) scan(dir string) (g uint64, err error) {
+// scan returns the highest generation by listing the chain of which there was a head once.
+func (c *chains) scan(dir string, head uint64) (g uint64, err error) {
 	entries, err := c.disk.readDir(dir)
+	if err != nil {
+		return 0, err
+	}
 	for _, e := range entries {
 		if n, err := strconv.ParseUint(e.Name(), 10, 64); err == nil {
 			g = max(g, n)
 		}
 	}
-	return g, err
+	if g == 0 {
+		// Not "never locked": somebody would take a lock that is another's.
+		return 0, fmt.Errorf("lock chain %s is damaged: its head names generation %d, and none is there",
+			dir, head)
+	}
+	return g, nil
 }
 
 // exists opens and closes, because NFS caches the answers to stat and lookups of what isn't there.

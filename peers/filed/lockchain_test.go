@@ -106,4 +106,14 @@ func TestBrokenHead(t *testing.T) {
 			t.Errorf("head %q passes", bad)
 		}
 	}
+	// A chain that has lost its generations isn't free.
+	if err := os.WriteFile(head, []byte("8"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(filepath.Dir(head), "1")); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := advance(s, 0, "me"); err == nil || errors.Is(err, blocker.ErrConflict) {
+		t.Errorf("a damaged chain: generation %d, %v", g, err)
+	}
 }

@@ -17,6 +17,7 @@ type Options struct {
 	LockDir      string // of the lock chains; must exist; "" or Dir = below Dir
 	Owner        string // a file name; tells stores that share a directory apart: node and role
 	FDCache      int    // descriptors kept open; 0 = a default
+	Workers      int    // threads for what may block; 0 = a default
 	WriteThrough bool   // every change is durable when it ends
 	Log          *slog.Logger
 }
@@ -25,6 +26,7 @@ const (
 	// fdSpare is how many descriptors are left to everything that isn't the cache.
 	fdSpare        = 256
 	fdCacheDefault = 4096
+	workersDefault = 16
 	lockDirBelow   = ".locks"
 )
 
@@ -81,7 +83,11 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		idle:         make(chan struct{}, 1),
 	}
 	s.spare.fill()
-	s.pool = newPool(halfWorkers, s.run)
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = workersDefault
+	}
+	s.pool = newPool((workers+1)/2, s.run)
 	return s, nil
 }
 

@@ -61,6 +61,7 @@ func openRole(p *peer.Peer) (blocker.Store, error) {
 		LockDir:      r.LockDir,
 		Owner:        p.Config.NodeName + "." + r.Name,
 		FDCache:      r.FDCache,
+		Workers:      r.NrThreads,
 		WriteThrough: r.Cache == "writethrough",
 		Log:          p.Log,
 	})

@@ -20,9 +20,7 @@ const (
 	// inlineMax is the largest read or write that is served in Submit: the time of its copy is
 	// then about that of a hand-over to another thread.
 	inlineMax = 64 << 10
-	// halfWorkers is half the number of the pool's workers.
-	halfWorkers = 8
-	stripes     = 256
+	stripes   = 256
 )
 
 // Store is a blocker.Store on files. Make it with Open.

@@ -422,11 +422,14 @@ func TestLogGrows(t *testing.T) {
 	// Commits that come after the cut of the flush are what the larger log takes over.
 	c := &client{w: w, m: newModel()}
 	c.m.volumes["v"] = &modelVolume{info: v, presence: existing, cells: map[place]*cell{}}
-	for i := int64(100); open().log.header.Slots < 100; i++ {
-		must(t, c.flushBeside("v", i, 0))
-		for j := range int64(open().log.header.Slots)/2 + 1 {
-			must(t, c.write("v", 1000+j, int(i%testSubs)))
+	index := int64(100) // each object is committed once: it is complete at birth
+	for open().log.header.Slots < 100 {
+		for range open().log.header.Slots/2 + 1 {
+			must(t, c.write("v", index, 0))
+			index++
 		}
+		must(t, c.flushBeside("v", index, 0))
+		index++
 	}
 	if open().log.used() == 0 {
 		t.Fatal("nothing was left in the log")

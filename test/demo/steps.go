@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -19,11 +18,21 @@ import (
 
 const imageBytes = 128 << 20
 
-// tree is a real directory tree to fill the image with: the standard library's sources.
-func tree() string { return filepath.Join(runtime.GOROOT(), "src", "net") }
+// tree is a real directory tree to fill the image with: sources of Go's standard library.
+func tree(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOROOT: %w", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "src", "net"), nil
+}
 
 // makeImage makes an ext4 image where mke2fs is there, else one that a tar archive fills.
 func (d *demo) makeImage(ctx context.Context) error {
+	tree, err := tree(ctx)
+	if err != nil {
+		return err
+	}
 	f, err := os.Create(d.image)
 	if err != nil {
 		return err
@@ -37,16 +46,16 @@ func (d *demo) makeImage(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		fmt.Printf("   ext4, 128 MiB, filled from %s\n", tree())
-		out, err := exec.CommandContext(ctx, path, "-q", "-F", "-t", "ext4", "-d", tree(), d.image).CombinedOutput()
+		fmt.Printf("   ext4, 128 MiB, filled from %s\n", tree)
+		out, err := exec.CommandContext(ctx, path, "-q", "-F", "-t", "ext4", "-d", tree, d.image).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("mke2fs: %w: %s", err, out)
 		}
 		return nil
 	}
-	fmt.Printf("   no mke2fs here: a tar archive of %s in 128 MiB\n", tree())
+	fmt.Printf("   no mke2fs here: a tar archive of %s in 128 MiB\n", tree)
 	w := tar.NewWriter(f)
-	if err := w.AddFS(os.DirFS(tree())); err != nil {
+	if err := w.AddFS(os.DirFS(tree)); err != nil {
 		return err
 	}
 	return w.Close()

@@ -29,7 +29,6 @@ type Device interface {
 // never came, so it may be there or not. 0 = the block as it was at the beginning.
 type Checker struct {
 	Seed   uint64 // tells devices apart, so that a block of another volume never checks
-	mu     sync.Mutex
 	blocks []block
 }
 

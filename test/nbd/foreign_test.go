@@ -125,7 +125,7 @@ func TestForeignClients(t *testing.T) {
 func exercise(t *testing.T, uri string, seed uint64) {
 	src, back := image(t, rand.New(rand.NewPCG(seed, 1))), filepath.Join(testnode.TempDir(t), "back")
 	run(t, "fio", "--name=verify", "--ioengine=nbd", "--uri="+uri, "--rw=randwrite", "--bsrange=512-300k",
-		"--blockalign=512", "--iodepth=32", "--size="+sizeText, "--verify=crc32c", "--verify_fatal=1",
+		"--blockalign=512", "--iodepth=32", "--size="+sizeText, "--verify=crc32c", "--verify_fatal=1", "--verify_state_save=0",
 		"--fsync=100", "--randseed="+strconv.FormatUint(seed>>1, 10))
 	out := run(t, "qemu-io", "-f", "raw", "-c", "write -P 7 1000 70000", "-c", "read -P 7 1000 70000",
 		"-c", "write -z -u 8k 8k", "-c", "read -P 0 8k 8k", "-c", "write -z 16k 4k", "-c", "read -P 0 16k 4k",

@@ -221,7 +221,7 @@ func (c *crew) disturb() {
 		case 0, 1, 2:
 			c.stop(p, time.Duration(c.rng.IntN(int(60*time.Millisecond))))
 		case 3: // a server that learns of its client's death and successor at the same moment
-			c.stop(p, 150*time.Millisecond)
+			c.stop(p, time.Duration(20+c.rng.IntN(60))*time.Millisecond)
 			c.kill(c.clients()[c.rng.IntN(nrClients)])
 		default:
 			c.kill(p)

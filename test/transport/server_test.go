@@ -29,9 +29,17 @@ func putStamp(b []byte, client, life uint32, id uint64) {
 func volumeOf(port xseg.PortNo, n int) xseg.UUID { return xseg.UUID{1, uint8(port), uint8(n)} }
 
 // leaf is a server without others behind it. Like a store it answers some requests at once and
-// others later, out of order and off the loop.
+// others later, out of order and off the loop; a few so late that their clients may be dead and
+// have successors by then.
 type leaf struct {
 	led *ledger
+}
+
+func delay() time.Duration {
+	if rand.IntN(16) == 0 {
+		return time.Duration(rand.IntN(int(100 * time.Millisecond)))
+	}
+	return time.Duration(rand.IntN(int(4 * time.Millisecond)))
 }
 
 func (l *leaf) serve(r *xseg.Request) {
@@ -44,7 +52,7 @@ func (l *leaf) serve(r *xseg.Request) {
 		r.RespondOnLoop(0, l.result(r))
 		return
 	}
-	time.AfterFunc(time.Duration(rand.IntN(int(4*time.Millisecond))), func() {
+	time.AfterFunc(delay(), func() {
 		l.work(r)
 		r.Respond(0, l.result(r))
 	})

@@ -124,6 +124,14 @@ func (c *Child) State() *os.ProcessState {
 	return c.cmd.ProcessState
 }
 
+// Crashed tells, after Wait or Kill, whether the child ended by itself in a Go crash (a panic, or
+// a fault on memory).
+func (c *Child) Crashed() bool {
+	st, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && (st.Exited() && st.ExitStatus() == 2 ||
+		st.Signaled() && st.Signal() != syscall.SIGKILL && st.Signal() != syscall.SIGTERM)
+}
+
 // Wait waits for the child's end.
 func (c *Child) Wait() {
 	c.once.Do(func() {

@@ -39,7 +39,7 @@ func (s *Store) sync(op *blocker.Op) error {
 	var first error
 	for _, name := range s.names(func(e *entry) bool { return e.now != nil && e.now.volumes[op.Volume] }) {
 		if err := s.syncObject(s.entries[name].now); err != nil && first == nil {
-			first = fmt.Errorf("%s: %w", name, err)
+			first = fmt.Errorf("object %s: %w", name, err)
 		}
 	}
 	return first

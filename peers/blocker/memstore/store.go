@@ -95,12 +95,19 @@ func (s *Store) run(op *blocker.Op) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return fmt.Errorf("object %s: %w", strings.Clone(op.Name), blocker.ErrClosed)
+		return wrap(op, blocker.ErrClosed)
 	}
 	if err := s.operation(op); err != nil {
-		return fmt.Errorf("object %s: %w", strings.Clone(op.Name), err)
+		return wrap(op, err)
 	}
 	return nil
+}
+
+func wrap(op *blocker.Op, err error) error {
+	if op.Kind == blocker.Sync && op.Name == "" {
+		return fmt.Errorf("volume %x: %w", op.Volume, err)
+	}
+	return fmt.Errorf("object %s: %w", strings.Clone(op.Name), err)
 }
 
 func (s *Store) operation(op *blocker.Op) error {

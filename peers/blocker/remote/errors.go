@@ -16,14 +16,14 @@ var sentinels = []*blocker.Error{
 
 // replyError makes an error of the number that a reply carries.
 func replyError(op *blocker.Op, errno syscall.Errno) error {
-	name := strings.Clone(op.Name)
-	if op.Kind == blocker.Sync && name == "" {
-		name = fmt.Sprintf("of volume %x", op.Volume)
+	what := "object " + strings.Clone(op.Name)
+	if op.Kind == blocker.Sync && op.Name == "" {
+		what = fmt.Sprintf("volume %x", op.Volume)
 	}
 	for _, s := range sentinels {
 		if s.Errno() == errno {
-			return fmt.Errorf("object %s: %w", name, s)
+			return fmt.Errorf("%s: %w", what, s)
 		}
 	}
-	return fmt.Errorf("object %s: %w", name, errno)
+	return fmt.Errorf("%s: %w", what, errno)
 }

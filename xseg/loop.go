@@ -71,7 +71,18 @@ func (s *Segment) NewLoop() (*Loop, error) {
 func (l *Loop) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer context.AfterFunc(ctx, l.stop)()
+	stopped := make(chan struct{})
+	forget := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		l.stop()
+	})
+	defer func() {
+		// What begins the end still touches the segment after it has let Run go on: nobody may
+		// unmap it before that is over.
+		if !forget() {
+			<-stopped
+		}
+	}()
 	for !l.finished() {
 		if l.batch() {
 			continue

@@ -22,7 +22,7 @@ var faults = []fault{
 	{"thaw with the old epoch", "freeze.go", "v.open, v.frozen, v.refresh = false, false, false",
 		"v.frozen, v.refresh = false, false"},
 	{"map change before the drain", "freeze.go", "!v.frozen || v.running > 0 || v.changing", "!v.frozen || v.changing"},
-	{"pieces let in under a freeze", "volume.go", "if op.vol.frozen || !op.vol.open {", "if !op.vol.open {"},
+	{"pieces let in under a freeze", "io.go", "if op.vol.frozen || !op.vol.open {", "if !op.vol.open {"},
 	{"discard that makes no object", "write.go", "op.Kind = blocker.WriteZeroes\n\t}", "op.Kind = dataKinds[p.op.Kind]\n\t}"},
 	{"tail not copied", "write.go", "if tail := end % size; tail != 0 &&", "if tail := end % size; tail != 0 && false &&"},
 	{"head not copied", "write.go", "if head := p.off % size; head != 0 &&", "if head := p.off % size; head != 0 && false &&"},
@@ -38,7 +38,7 @@ var faults = []fault{
 	{"two commits at once", "commit.go", "if w == nil || w.committing {", "if w == nil {"},
 	{"missing object read as zeros", "read.go", "if named {", "if named {\n\t\tclear(p.data)\n\t\te.endPiece(p, nil)\n\t\treturn\n\t}\n\tif named {"},
 	{"stale births committed", "commit.go", "case o.ownBirth() != p.birth:", "case false:"},
-	{"writes to snapshots", "volume.go", "if op.modifies() && v.readOnly() {", "if false {"},
+	{"writes to snapshots", "io.go", "if op.modifies() && v.readOnly() {", "if false {"},
 	{"no reservation after a stale commit", "write.go", "if o.own && !o.work.askFirst ||", "if o.own ||"},
 	{"page asked twice at once", "page.go", "if pg.loading {", "if pg.loading && p.tries > 0 {"},
 }

@@ -198,7 +198,7 @@ func TestLongRequestUnderFreeze(t *testing.T) {
 func TestKilledAtEveryEvent(t *testing.T) {
 	for _, below := range []bool{false, true} {
 		for steps := range 60 {
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				raceAndKill(t, below, steps, seed)
 			}
 		}

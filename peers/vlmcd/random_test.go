@@ -44,7 +44,7 @@ func seeded(t *testing.T, seed uint64) func() {
 // TestRandomLoad runs random requests, snapshots, clones and closes on small volumes, with the
 // engine killed now and then and the mapper restarted, and checks every byte.
 func TestRandomLoad(t *testing.T) {
-	seeds(t, 150, func(t *testing.T, seed uint64) {
+	seeds(t, 100, func(t *testing.T, seed uint64) {
 		done := seeded(t, seed)
 		w := newWorld(t, seed)
 		w.maps.stale = w.rng.IntN(2) * 20
@@ -91,7 +91,7 @@ func (l *load) randomStep(kills int) {
 
 // TestPowerCut cuts the power during random load: what was flushed or written with FUA is there.
 func TestPowerCut(t *testing.T) {
-	seeds(t, 150, func(t *testing.T, seed uint64) {
+	seeds(t, 100, func(t *testing.T, seed uint64) {
 		done := seeded(t, seed)
 		w := newWorld(t, seed)
 		l := newLoad(w, 160<<10, 64<<10)
@@ -106,7 +106,7 @@ func TestPowerCut(t *testing.T) {
 // TestFailingStore gives operations of the store random errors: requests fail with EIO, and nothing
 // else comes of it.
 func TestFailingStore(t *testing.T) {
-	seeds(t, 100, func(t *testing.T, seed uint64) {
+	seeds(t, 60, func(t *testing.T, seed uint64) {
 		done := seeded(t, seed)
 		w := newWorld(t, seed)
 		l := newLoad(w, 160<<10, 64<<10)

@@ -132,6 +132,9 @@ func (c *Child) Crashed() bool {
 		st.Signaled() && st.Signal() != syscall.SIGKILL && st.Signal() != syscall.SIGTERM)
 }
 
+// Succeeded tells, after Wait, whether the child ended in order.
+func (c *Child) Succeeded() bool { return c.cmd.ProcessState.Success() }
+
 // Wait waits for the child's end.
 func (c *Child) Wait() {
 	c.once.Do(func() {

@@ -123,6 +123,30 @@ func toolPorts(app *cli.App, named bool, s *xseg.Segment) (from, to xseg.PortNo)
 	return from, to
 }
 
+// portPatience is how long one port may take to bind before the next one is tried.
+const portPatience = 250 * time.Millisecond
+
+// bindTool takes one of the ports of tools. One whose last holder has left a request behind that a
+// hanging peer still works on can't be bound until that ends, and to find such a peer is what ping
+// is for: so no port is waited for as long as there are others.
+func bindTool(ctx context.Context, loop *xseg.Loop, from, to xseg.PortNo) (*xseg.Port, error) {
+	var first error
+	for no := from; no <= to; no++ {
+		limited, cancel := context.WithTimeout(ctx, portPatience)
+		port, err := loop.Bind(limited, no, xseg.BindOptions{Role: "xseg"})
+		cancel()
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return port, err
+		case !errors.Is(err, xseg.ErrBusy) && !errors.Is(err, context.DeadlineExceeded):
+			return nil, err
+		case first == nil:
+			first = err
+		}
+	}
+	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", from, to, first)
+}
+
 // noAnswer is for a peer that is there and hangs, or is stopped.
 func noAnswer(port xseg.PortNo, limit time.Duration) error {
 	return &cli.CodeError{Code: cli.ExitTryAgain, Err: fmt.Errorf("port %d: %w within %v", port, errNoAnswer, limit)}
@@ -134,7 +158,7 @@ func measure(ctx context.Context, s *xseg.Segment, from, to, target xseg.PortNo,
 	if err != nil {
 		return nil, err
 	}
-	port, err := loop.BindAny(ctx, from, to, xseg.BindOptions{Role: "xseg"})
+	port, err := bindTool(ctx, loop, from, to)
 	if err != nil {
 		return nil, errors.Join(err, loop.Close())
 	}

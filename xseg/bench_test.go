@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+	"time"
 
 	"archipelago/xseg"
 	"archipelago/xseg/xsegtest"
@@ -86,4 +87,36 @@ func BenchmarkRoundTrip(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkFailover is the time from the death of a server, with a request in flight, to the first
+// answer of its successor, which begins to bind then.
+func BenchmarkFailover(b *testing.B) {
+	n := xsegtest.New(b)
+	p := n.Peer(b)
+	port := p.Bind(100, xseg.BindOptions{Role: "client"})
+	old := n.Child(b, "stuck", []string{"10"})
+	old.Ready()
+	c := p.Connect(port, 10, xseg.ChannelOptions{Slots: 16, BufferBytes: 1 << 20})
+	p.Run()
+	var total time.Duration
+	for range b.N {
+		k := c.Get(4096)
+		done := make(chan struct{})
+		k.Done = func(*xseg.Call) { close(done) }
+		k.Submit()
+		old.Line()
+		old.Kill()
+		begun := time.Now()
+		next := n.Peer(b)
+		next.Bind(10, xseg.BindOptions{Role: "stuck", Handler: xsegtest.Echo})
+		next.Run()
+		<-done
+		total += time.Since(begun)
+		k.Put()
+		next.Stop()
+		old = n.Child(b, "stuck", []string{"10"})
+		old.Ready()
+	}
+	b.ReportMetric(float64(total.Microseconds())/float64(b.N), "µs/failover")
 }

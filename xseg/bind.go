@@ -16,7 +16,7 @@ import (
 // had passed on is done; a live holder is ErrBusy, naming it, unless it is of the same role and
 // already dying. Blocks; ctx ends it.
 func (l *Loop) Bind(ctx context.Context, no PortNo, opts BindOptions) (*Port, error) {
-	p, err := l.bind(ctx, no, opts)
+	p, err := l.bind(ctx, no, opts, true)
 	if err != nil {
 		return nil, fmt.Errorf("bind port %d: %w", no, err)
 	}
@@ -26,12 +26,13 @@ func (l *Loop) Bind(ctx context.Context, no PortNo, opts BindOptions) (*Port, er
 // anyWait is how long BindAny waits for one of its ports to get free.
 const anyWait = 3 * time.Second
 
-// BindAny takes the first free port of from..to; waits a short while if all are taken.
+// BindAny takes the first free port of from..to; waits a short while if all are taken. A port
+// whose dead holder has left requests running counts as taken.
 func (l *Loop) BindAny(ctx context.Context, from, to PortNo, opts BindOptions) (*Port, error) {
 	limit := time.Now().Add(anyWait)
 	for {
 		for no := from; no <= to; no++ {
-			p, err := l.bind(ctx, no, opts)
+			p, err := l.bind(ctx, no, opts, false)
 			if !errors.Is(err, ErrBusy) {
 				return p, err
 			}
@@ -46,7 +47,8 @@ func (l *Loop) BindAny(ctx context.Context, from, to PortNo, opts BindOptions) (
 	}
 }
 
-func (l *Loop) bind(ctx context.Context, no PortNo, opts BindOptions) (*Port, error) {
+// bind is one attempt. Only a patient one waits for a predecessor's requests.
+func (l *Loop) bind(ctx context.Context, no PortNo, opts BindOptions, patient bool) (*Port, error) {
 	s := l.seg
 	switch {
 	case uint32(no) >= s.t.nrPorts:
@@ -58,7 +60,7 @@ func (l *Loop) bind(ctx context.Context, no PortNo, opts BindOptions) (*Port, er
 	if err := p.takeOver(ctx, opts.Role); err != nil {
 		return nil, err
 	}
-	err := p.outwait(ctx)
+	err := p.outwait(ctx, patient)
 	step.At(step.BindListen)
 	if err == nil && p.handler != nil {
 		err = p.listen()
@@ -165,7 +167,7 @@ func (p *Port) sign(role string) {
 
 // outwait blocks until nothing that dead predecessors had passed on is worked on any more; only
 // then may a buffer that they were given be given back, and only then are we live.
-func (p *Port) outwait(ctx context.Context) error {
+func (p *Port) outwait(ctx context.Context, patient bool) error {
 	s := p.loop.seg
 	pause, warned := time.Millisecond, time.Now().Add(controlWarn)
 	for {
@@ -179,6 +181,9 @@ func (p *Port) outwait(ctx context.Context) error {
 		})
 		if err != nil || left < 0 {
 			return err
+		}
+		if !patient {
+			return fmt.Errorf("requests of its dead holder still run: %w", ErrBusy)
 		}
 		if time.Now().After(warned) {
 			warned = warned.Add(time.Hour)

@@ -415,3 +415,42 @@ func TestCounters(t *testing.T) {
 		t.Fatalf("%+v", ch)
 	}
 }
+
+// TestPromptWakeUps: no round trip waits for the limit that ends every sleep: somebody would have
+// missed a wake-up. The pauses let both ends fall asleep.
+func TestPromptWakeUps(t *testing.T) {
+	n := xsegtest.New(t)
+	n.Child(t, "echo", []string{"10"}).Ready()
+	_, c := newClient(t, n, 20, 10, small)
+	rng := rand.New(rand.NewPCG(xsegtest.Seed(t), 7))
+	for range 500 {
+		time.Sleep(time.Duration(rng.IntN(200)) * time.Microsecond)
+		begun := time.Now()
+		k := c.Get(0)
+		if err := k.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k.Put()
+		if d := time.Since(begun); d > 1500*time.Millisecond {
+			t.Fatalf("a round trip took %v", d)
+		}
+	}
+}
+
+// TestBindAnyPasses: a port whose dead holder's request still runs is passed over.
+func TestBindAnyPasses(t *testing.T) {
+	n := xsegtest.New(t)
+	h := newHeld(t, n, 10)
+	h.Run()
+	dead := n.Child(t, "one", []string{"30", "10", "1"})
+	dead.Ready()
+	r := h.next(t)
+	dead.Kill()
+	p := n.Peer(t)
+	port, err := p.Loop.BindAny(t.Context(), 30, 31, xseg.BindOptions{})
+	if err != nil || port.No() != 31 {
+		t.Fatal(port, err)
+	}
+	r.Respond(0, 0)
+	n.Empty(t, 0)
+}

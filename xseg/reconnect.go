@@ -66,7 +66,7 @@ func (c *Channel) rewind() error {
 // slots and buffers any more: what was in quarantine is free. Loop.
 func (c *Channel) repush() {
 	c.mu.Lock()
-	_ = 0
+	c.view.Rewind()
 	c.tail, c.failed = 0, false
 	step.At(step.RepushReset)
 	for i := range c.calls {

@@ -19,8 +19,7 @@ const errNoSpace = syscall.ENOSPC
 
 // Segment is a joined segment. Safe for use by many goroutines.
 //
-// Lock order: Channel.mu and Port.mu are never held while the control lock is taken; inside a
-// control step only Segment.mu is taken.
+// Lock order: see the package comment.
 type Segment struct {
 	name   string
 	runDir string

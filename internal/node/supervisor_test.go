@@ -112,7 +112,8 @@ func TestRestartsGoOn(t *testing.T) {
 // TestWatchdog: a silent peer is killed and replaced; those that give signs of life are not.
 func TestWatchdog(t *testing.T) {
 	r := newRig(t, map[string]string{"mapperd": "silent"})
-	r.opts.Watchdog = 300 * time.Millisecond
+	// Long enough for a living peer on a machine that is busy with other tests.
+	r.opts.Watchdog = 3 * time.Second
 	ctx, cancel := context.WithCancel(t.Context())
 	end := r.start(ctx)
 	first := r.until("ready", "mapperd")

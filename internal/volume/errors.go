@@ -25,13 +25,27 @@ func asError(errno syscall.Errno, text []byte) error {
 	return remote.Error(errno, text)
 }
 
-// wrap says which volume and what was tried, unless the peer's own text already does.
+// wrap says which volume and what was tried.
 func wrap(name, what string, err error) error {
-	if err == nil || strings.HasPrefix(err.Error(), "volume "+name+": ") {
-		return err
+	if err == nil {
+		return nil
 	}
-	return fmt.Errorf("volume %s: %s: %w", name, what, err)
+	return &volumeError{name, what, err}
 }
+
+// volumeError names the volume and what was tried once, however often the peers below have done so
+// in the text that came with their reply.
+type volumeError struct {
+	name, what string
+	err        error
+}
+
+func (e *volumeError) Error() string {
+	cause := strings.TrimPrefix(e.err.Error(), "volume "+e.name+": ")
+	return "volume " + e.name + ": " + e.what + ": " + strings.TrimPrefix(cause, e.what+": ")
+}
+
+func (e *volumeError) Unwrap() error { return e.err }
 
 // checkName refuses what no volume can be called before it reaches a port.
 func checkName(name string) error {

@@ -3,6 +3,7 @@ package mapperd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ type moment struct {
 	at           int // store operation before which everything stops; 0 = never
 	ops          int
 	maps, blocks *memstore.Store
-	dir          string
+	logs         map[string][]byte // the files of the directory of pending logs
 }
 
 // watch counts the operations of both stores, and lets the crash come before number at.
@@ -46,10 +47,36 @@ func (m *moment) watch() {
 // take keeps a copy of everything as it is.
 func (m *moment) take() {
 	m.maps, m.blocks = m.w.maps.Clone(), m.w.blocks.Clone()
-	m.dir = m.w.t.TempDir()
-	if err := os.CopyFS(m.dir, os.DirFS(m.w.dir)); err != nil {
+	logs, err := readFiles(m.w.dir)
+	if err != nil {
 		m.w.t.Error(err)
 	}
+	m.logs = logs
+}
+
+// readFiles reads the files of a directory. The engine may be at work in it: a file that has gone
+// since it was listed was a temporary one, or one that a kill would not have found either.
+func readFiles(dir string) (map[string][]byte, error) {
+	list, err := os.ReadDir(dir)
+	files := map[string][]byte{}
+	for _, f := range list {
+		data, readErr := os.ReadFile(filepath.Join(dir, f.Name()))
+		if errors.Is(readErr, fs.ErrNotExist) {
+			continue
+		}
+		err = errors.Join(err, readErr)
+		files[f.Name()] = data
+	}
+	return files, err
+}
+
+// tempDir makes a directory that goes with its world.
+func tempDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "mapperd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // hasCome says whether the crash has come.
@@ -72,9 +99,11 @@ func (m *moment) end() bool {
 
 // killed is the world after a kill of all processes.
 func (m *moment) killed(t testing.TB) *world {
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(m.dir)); err != nil {
-		t.Fatal(err)
+	dir := tempDir(t)
+	for name, data := range m.logs {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return &world{
 		t: t, maps: m.maps.Clone(), blocks: m.blocks.Clone(), dir: dir, boot: m.w.boot, node: m.w.node,
@@ -84,7 +113,7 @@ func (m *moment) killed(t testing.TB) *world {
 // powerless is the world after a power cut: the pending logs are gone, and choose says what else.
 func (m *moment) powerless(t testing.TB, choose func(int) int) *world {
 	return &world{
-		t: t, maps: m.maps.PowerCut(choose), blocks: m.blocks.PowerCut(choose), dir: t.TempDir(),
+		t: t, maps: m.maps.PowerCut(choose), blocks: m.blocks.PowerCut(choose), dir: tempDir(t),
 		boot: [16]byte{2}, node: m.w.node,
 	}
 }
@@ -228,9 +257,8 @@ func crashAt(t testing.TB, s scenario, at int, f faults, cuts int) (reached bool
 	if err != nil && !isCut(err) {
 		return reached, 0, fmt.Errorf("%s: %w", s.name, err)
 	}
-	if w.engine != nil {
-		w.engine.Close()
-	}
+	m.w = &world{boot: w.boot, node: w.node}
+	w.end()
 	bad = survives(m.killed(t), c.m.clone(), f, false)
 	for i := range cuts {
 		if bad != nil {
@@ -260,7 +288,7 @@ func survives(w *world, m *model, f faults, power bool) error {
 	if err := w.tryStart(); err != nil {
 		return err
 	}
-	defer w.engine.Close()
+	defer w.end()
 	w.engine.Recover()
 	err := m.check(w, power)
 	if err == nil {

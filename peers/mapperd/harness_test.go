@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -70,9 +71,25 @@ func (w *world) startWrapped() error {
 	if err != nil {
 		return err
 	}
+	if w.engine == nil {
+		w.t.Cleanup(w.end)
+	}
 	w.engine = e
-	w.t.Cleanup(func() { e.Close() })
 	return nil
+}
+
+// end closes the engine and lets go of everything: tests that make thousands of worlds call it.
+func (w *world) end() {
+	if w.engine == nil {
+		return
+	}
+	if err := w.engine.Close(); err != nil {
+		w.t.Error(err)
+	}
+	if err := os.RemoveAll(w.dir); err != nil {
+		w.t.Error(err)
+	}
+	*w = world{t: w.t}
 }
 
 // restart is a kill of all processes and a new start: stores and pending logs stay as they are.

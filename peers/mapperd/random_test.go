@@ -26,6 +26,7 @@ func TestRandom(t *testing.T) {
 			r.step()
 		}
 		r.crash(false)
+		r.w.end()
 	})
 }
 
@@ -66,23 +67,27 @@ func (r *randomRun) step() {
 // crash ends this life, checks what is left, and begins the next one.
 func (r *randomRun) crash(power bool) {
 	r.moment.end()
-	r.w.engine.Close()
+	r.moment.w = &world{boot: r.w.boot, node: r.w.node}
+	r.w.end()
 	r.deaths++
-	w := r.moment.killed(r.t)
-	if power {
+	var w *world
+	if !power {
+		w = r.moment.killed(r.t)
+	} else {
 		w = r.moment.powerless(r.t, func(n int) int {
 			return rapid.IntRange(0, n-1).Draw(r.rt, "left by the power cut")
 		})
 		w.boot = [16]byte{byte(r.deaths + 1)}
 	}
-	check := &world{t: r.t, maps: w.maps, blocks: w.blocks, dir: w.dir, boot: w.boot, node: w.node}
-	check.start()
-	check.engine.Recover()
-	if err := r.m.check(check, power); err != nil {
+	w.start()
+	w.engine.Recover()
+	if err := r.m.check(w, power); err != nil {
 		r.rt.Fatal(err)
 	}
-	check.engine.Close()
-	r.live(check)
+	if err := w.engine.Close(); err != nil {
+		r.rt.Fatal(err)
+	}
+	r.live(w)
 }
 
 // choose does one random operation that must succeed in the present state.

@@ -1,8 +1,6 @@
 package vlmcd
 
 import (
-	"fmt"
-
 	"archipelago/peers/mapper"
 )
 
@@ -84,7 +82,7 @@ func (e *Engine) changeAnswered(q *question) {
 	v, op := q.vol, q.client
 	v.changing = false
 	if q.Err != nil {
-		e.finish(op, fmt.Errorf("volume %s: %w", op.Name, q.Err))
+		e.finish(op, q.Err) // the mapper names the volume
 	} else {
 		op.Info = q.Info
 		if op.Kind == Snapshot {

@@ -12,8 +12,8 @@ import (
 	"archipelago/peers/mapper"
 )
 
-// fakeMapper is a mapper in memory that holds its caller to the contract: what a correct engine never
-// does ends the test.
+// fakeMapper is a mapper in memory that holds its caller to the contract: what a correct engine
+// never does ends the test.
 type fakeMapper struct {
 	w      *world
 	byName map[string]*vmap

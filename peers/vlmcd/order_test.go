@@ -193,8 +193,8 @@ func TestLongRequestUnderFreeze(t *testing.T) {
 	}
 }
 
-// TestKilledAtEveryEvent races two first writes on one object, new or cloned, kills the engine after
-// each number of events, pushes both again, and expects both.
+// TestKilledAtEveryEvent races two first writes on one object, new or cloned, kills the engine
+// after each number of events, pushes both again, and expects both.
 func TestKilledAtEveryEvent(t *testing.T) {
 	for _, below := range []bool{false, true} {
 		for steps := range 60 {

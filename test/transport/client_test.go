@@ -110,7 +110,7 @@ func (o *order) verify(k *xseg.Call) error {
 	case k.Errno() != 0:
 		return fmt.Errorf("operation %d of %d bytes: %w", o.op, o.size, k.Errno())
 	case !bytes.Equal(k.Payload()[:k.PayloadLen()], o.stamp[:]):
-		return errors.New("the answer is another request's")
+		return fmt.Errorf("the answer is another request's: it says % x", k.Payload()[:k.PayloadLen()])
 	case k.Serviced() != o.sum:
 		return fmt.Errorf("operation %d of %d bytes: serviced %#x, want %#x", o.op, o.size, k.Serviced(), o.sum)
 	}

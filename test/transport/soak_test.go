@@ -19,7 +19,11 @@ func TestSoak(t *testing.T) {
 	if soak {
 		want = 2000
 	}
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	t.Cleanup(func() {
+		if !t.Failed() {
+			goleak.VerifyNone(t)
+		}
+	})
 	c := newCrew(t)
 	before := c.begin()
 	var waits []time.Duration

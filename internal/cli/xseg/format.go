@@ -19,7 +19,7 @@ func short(v, size float64, units []string) string {
 	text := strconv.FormatFloat(v, 'f', digits, 64)
 	// What rounds up to a whole unit is shown as one, not as 1000 or 1024 of the smaller.
 	if rounded, _ := strconv.ParseFloat(text, 64); rounded >= size && i < len(units)-1 {
-		return short(size*size, size, units[i:])
+		return short(size, size, units[i:])
 	}
 	return text + units[i]
 }

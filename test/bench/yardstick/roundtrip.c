@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,5 +255,7 @@ int main(int argc, char **argv)
 	       completed ? (double)took / (double)completed : 0.0);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
+	while (wait(NULL) > 0) /* so that their processor time counts as ours */
+		;
 	return 0;
 }

@@ -142,9 +142,22 @@ func (p *Port) begin(s *served) {
 	if s.dead.Load() {
 		return
 	}
+	p.loop.buryDead()
 	p.loop.served = append(p.loop.served, s)
 	if !slices.Contains(p.loop.counting, p) {
 		p.loop.counting = append(p.loop.counting, p)
+	}
+}
+
+// buryDead ends the channels whose submitters are gone. The hang-up of a dead client and the
+// handshake of its successor come by two goroutines, which nothing orders: were the successor's
+// channel served first, what runs for the dead one would not count as a ghost yet, and could land
+// after the successor's repeat of it. Loop.
+func (l *Loop) buryDead() {
+	for _, s := range slices.Clone(l.served) {
+		if !s.dead.Load() && !l.seg.portAlive(uint32(s.src), s.srcInc) {
+			s.die()
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *served) drain() bool {
 	for i := range n {
 		if !s.take(s.view.Entry(first + i)) {
 			s.kick()
-			break
+			return true // the extent may belong to somebody else by now: its head is not ours
 		}
 	}
 	s.view.SetHead(s.head)

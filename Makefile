@@ -44,6 +44,10 @@ test: build ## unit, race, conformance, models, short crash and kill runs, forei
 test-soak: build ## the long form of the same tests; hours
 	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h ./...
 
+bench: build ## the transport beside a bare round trip in C, into docs/benchmarks.md
+	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev
+	$(GO) run ./test/bench transport -bin $(BIN)
+
 docs: ## build the HTML manual into docs/_build; warnings are errors
 	@sh test/setup/packages.sh python3-sphinx python3-myst-parser
 	@if command -v sphinx-build >/dev/null; then sphinx-build -q -W -b html docs docs/_build/html \

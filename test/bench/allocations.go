@@ -9,7 +9,7 @@ import (
 // allocations counts what all processes of a chain allocate per request, runtime and all.
 func allocations(ctx context.Context, o *options) (string, error) {
 	t := newTable("hops", "depth", "requests", "objects of the client", "of its servers", "per request")
-	for _, hops := range []int{1, 3} {
+	for _, hops := range []int{1, o.hops} {
 		for _, depth := range []int{1, 32} {
 			row, err := countAllocations(ctx, o, hops, depth)
 			if err != nil {
@@ -35,7 +35,7 @@ func countAllocations(ctx context.Context, o *options, hops, depth int) (row []s
 	if err != nil {
 		return nil, err
 	}
-	per := float64(r.ofClient+r.ofServers) / float64(r.answers)
+	per := float64(r.ofClient+r.ofServers) / float64(max(r.answers, 1))
 	return []string{fmt.Sprint(hops), fmt.Sprint(depth), fmt.Sprint(r.answers), fmt.Sprint(r.ofClient),
 		fmt.Sprint(r.ofServers), fmt.Sprintf("%.5f", per)}, nil
 }

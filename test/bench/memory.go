@@ -8,17 +8,12 @@ import (
 	"archipelago/xseg"
 )
 
-const (
-	manyPorts    = 2000
-	manyChannels = 200
-)
-
 // memory tells what a segment with many bound ports and idle channels takes: of a client's number
 // of slots, and of a peer's.
-func memory(ctx context.Context, _ *options) (string, error) {
+func memory(ctx context.Context, o *options) (string, error) {
 	t := newTable("slots per channel", "segment", "process of the ports", "process of the channels", "all")
 	for _, slots := range []int{64, 512} {
-		row, err := measureMemory(ctx, slots)
+		row, err := measureMemory(ctx, o, slots)
 		if err != nil {
 			return "", fmt.Errorf("%d slots: %w", slots, err)
 		}
@@ -26,20 +21,20 @@ func memory(ctx context.Context, _ *options) (string, error) {
 	}
 	return "### Memory\n\n" + t.String() + fmt.Sprintf("\nResident, with %d bound ports that serve, and %d idle channels that "+
 		"each have carried a request\n(64 slots: those of a tool; 512: those of a peer). Goal: at most 40 MiB.\n",
-		manyPorts, manyChannels), nil
+		o.ports, o.channels), nil
 }
 
-func measureMemory(ctx context.Context, slots int) (row []string, err error) {
+func measureMemory(ctx context.Context, o *options, slots int) (row []string, err error) {
 	s, err := newSegment(2048, 8192)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	ports, err := s.start(ctx, "ports", 0, manyPorts)
+	ports, err := s.start(ctx, "ports", 0, o.ports)
 	if err != nil {
 		return nil, err
 	}
-	channels, err := s.start(ctx, "channels", manyPorts, 0, manyChannels, slots)
+	channels, err := s.start(ctx, "channels", o.ports, 0, o.channels, slots)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ type cell struct {
 	ours, theirs []rate // by round
 }
 
-func cells(busy bool) []*cell {
+func cells(hops int, busy bool) []*cell {
 	var list []*cell
-	for hops := 1; hops <= 3; hops++ {
+	for n := 1; n <= hops; n++ {
 		for _, depth := range []int{1, 32} {
-			list = append(list, &cell{hops: hops, depth: depth, busy: busy})
+			list = append(list, &cell{hops: n, depth: depth, busy: busy})
 		}
 	}
 	return list
@@ -42,7 +42,7 @@ func roundTrips(ctx context.Context, o *options) (string, error) {
 	if y.skip != "" {
 		progress("SKIP yardstick: %s", y.skip)
 	}
-	quiet, busy := cells(false), cells(true)
+	quiet, busy := cells(o.hops, false), cells(o.hops, true)
 	if err := rounds(ctx, o, y, quiet); err != nil {
 		return "", err
 	}

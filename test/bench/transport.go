@@ -20,10 +20,13 @@ type options struct {
 	idle   time.Duration // that an idle node is watched for
 	kills  int           // servers killed, per kind of successor
 	only   string        // part to run; "" = all
+
+	// Smaller in tests of the benchmark itself.
+	hops, ports, channels int
 }
 
 func parse(args []string) (*options, error) {
-	var o options
+	o := options{hops: 3, ports: 2000, channels: 200}
 	flags := flag.NewFlagSet("bench transport", flag.ContinueOnError)
 	flags.StringVar(&o.bin, "bin", "bin", "directory of the project's commands")
 	flags.StringVar(&o.out, "o", "docs/benchmarks.md", "document to write into, between its markers; empty = none")
@@ -63,6 +66,10 @@ func transport(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	return measureAll(ctx, o)
+}
+
+func measureAll(ctx context.Context, o *options) error {
 	text := hostLines()
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {

@@ -49,9 +49,9 @@ func (y yardstick) measure(ctx context.Context, hops, depth int, d time.Duration
 		return rate{}, fmt.Errorf("yardstick: %w", err)
 	}
 	var n, ns float64
-	if _, err := fmt.Sscan(string(out), &n, &ns); err != nil || n <= 0 || ns <= 0 {
+	if _, err := fmt.Sscan(string(out), &n, &ns); err != nil || ns <= 0 {
 		return rate{}, fmt.Errorf("yardstick printed %q", out)
 	}
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() // with its servers'
-	return rate{perSecond: n / (ns / 1e9), cpu: float64(cpu) / n}, nil
+	return rate{perSecond: n / (ns / 1e9), cpu: float64(cpu) / max(n, 1)}, nil
 }

@@ -16,7 +16,7 @@ import (
 	"archipelago/internal/nbd/client"
 )
 
-const imageBytes = 128 << 20
+const imageBytes = 64 << 20
 
 // tree is a real directory tree to fill the image with: sources of Go's standard library.
 func tree(ctx context.Context) (string, error) {
@@ -46,14 +46,14 @@ func (d *demo) makeImage(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		fmt.Printf("   ext4, 128 MiB, filled from %s\n", tree)
+		fmt.Printf("   ext4, 64 MiB, filled from %s\n", tree)
 		out, err := exec.CommandContext(ctx, path, "-q", "-F", "-t", "ext4", "-d", tree, d.image).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("mke2fs: %w: %s", err, out)
 		}
 		return nil
 	}
-	fmt.Printf("   no mke2fs here: a tar archive of %s in 128 MiB\n", tree)
+	fmt.Printf("   no mke2fs here: a tar archive of %s in 64 MiB\n", tree)
 	w := tar.NewWriter(f)
 	if err := w.AddFS(os.DirFS(tree)); err != nil {
 		return err

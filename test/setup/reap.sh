@@ -15,4 +15,20 @@ for proc in /proc/[0-9]*; do
 		;;
 	esac
 done
+# The segment and the pending logs of a node are named by its directory: only those of test
+# directories go. The pending log of any other node may hold what nothing else does.
+for dir in "$tmp"/archip-test-* "$tmp"/archip-test-*/*; do
+	[ -d "$dir" ] || continue
+	hash=$(printf %s "$(realpath "$dir")" | sha256sum | cut -c1-16)
+	rm -rf "/dev/shm/archip-$hash" "/dev/shm/archip-$hash.pending" "/run/archipelago/archip-$hash"
+done
 rm -rf "$tmp"/archip-test-*
+
+# Segments of unit tests whose processes are gone: nobody maps them.
+for file in /dev/shm/xsegtest-* /dev/shm/vlmcdtest-*; do
+	[ -e "$file" ] || continue
+	if ! grep -qsF -- "$file" /proc/[0-9]*/maps; then
+		echo "reap: $file"
+		rm -rf "$file"
+	fi
+done

@@ -206,9 +206,21 @@ func nodeKill(ts *testscript.TestScript, neg bool, args []string) {
 			_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
 		}
 		ts.Check(err)
+		untilReaped(r.PID)
 		return
 	}
 	ts.Fatalf("no role %s", args[0])
+}
+
+// untilReaped waits until the supervisor has collected a dead peer: a stop that came before that
+// would count the kill as a peer that did not stop cleanly.
+func untilReaped(pid int) {
+	for {
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		time.Sleep(time.Millisecond) // a dead child of another process gives no sign
+	}
 }
 
 func code(ts *testscript.TestScript, neg bool, args []string) {

@@ -39,6 +39,7 @@ demo: build ## the main job on a temporary node: import, snapshot, 100 clones, p
 
 test: build ## unit, race, conformance, models, short crash and kill runs, foreign NBD clients
 	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev libnbd-bin qemu-utils fio e2fsprogs
+	$(GO) test -count=1 -run 'Alloc' ./internal/volume ./peers/... # not under -race, which allocates
 	$(GO) run ./test/gotest -- -race -timeout 15m ./...
 
 test-soak: build ## the long form of the same tests; hours

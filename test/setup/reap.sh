@@ -7,7 +7,7 @@ tmp=${TMPDIR:-/tmp}
 
 for proc in /proc/[0-9]*; do
 	pid=${proc#/proc/}
-	line=$(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null) || continue
+	line=$({ tr '\0' ' ' <"$proc/cmdline"; } 2>/dev/null) || continue
 	case $line in
 	*archip*"$tmp/archip-test-"*)
 		echo "reap: process $pid: $line"

@@ -12,5 +12,6 @@ var soak = os.Getenv("ARCHIPELAGO_SOAK") == "1"
 
 func TestMain(m *testing.M) {
 	xsegtest.Main(m, map[string]xsegtest.Role{
+		"leaf": leafRole, "front": frontRole, "client": clientRole,
 	})
 }

@@ -35,6 +35,7 @@ func (e *Engine) blockerCall(p *piece, op blocker.Op) {
 	op.Done, op.Volume, op.Term = c.Done, p.vol.uuid, p.vol.info.Term
 	c.Op, c.piece = op, p
 	p.calls++
+	e.underWay++
 	e.cfg.Blocks.Submit(&c.Op)
 }
 
@@ -62,6 +63,7 @@ func (e *Engine) nextCall() *call {
 // callDone takes the result of a call; the last one of a piece lets it go on.
 func (e *Engine) callDone(c *call) {
 	p, o, err, missing := c.piece, c.merge, c.Err, ""
+	e.underWay--
 	if blocker.Errno(err) == errNoObject {
 		if missing = c.Name; c.Kind == blocker.Copy {
 			missing = c.Source
@@ -110,6 +112,7 @@ func (e *Engine) ask(q question) {
 	}
 	q.Done = n.Done
 	*n = q
+	e.underWay++
 	e.cfg.Mapper.Submit(&n.Op)
 }
 
@@ -138,6 +141,7 @@ func (e *Engine) freeQuestion(q *question) {
 	if q.Kind == mapper.MapRead {
 		e.freeEntries = append(e.freeEntries, q.Entries[:cap(q.Entries)])
 	}
+	e.underWay--
 	done := q.Done
 	*q = question{next: e.freeAsks}
 	q.Done = done

@@ -55,6 +55,10 @@ type Engine struct {
 	runnable pieceList
 	accepted opList
 
+	underWay int    // calls and questions that are not looked at yet
+	stopping bool   // see Stop
+	rested   func() // what Stop was given, until it has run
+
 	// What is kept for the next use.
 	freePieces  *piece
 	freeCalls   *call
@@ -94,6 +98,9 @@ func (e *Engine) run() {
 	for e.runOne() {
 	}
 	e.running = false
+	if e.stopping {
+		e.rest()
+	}
 }
 
 // runOne handles one event. Answers come before new work: they free what new work may wait for.
@@ -120,6 +127,9 @@ func (e *Engine) runOne() bool {
 }
 
 func (e *Engine) accept(op *Op) {
+	if e.stopping {
+		return
+	}
 	switch op.Kind {
 	case Read, Write, WriteZeroes, Discard, Flush:
 		e.acceptIO(op)

@@ -22,7 +22,7 @@ var faults = []fault{
 	{"thaw with the old epoch", "freeze.go", "v.open, v.frozen, v.refresh = false, false, false",
 		"v.frozen, v.refresh = false, false"},
 	{"map change before the drain", "freeze.go", "!v.frozen || v.running > 0 || v.changing", "!v.frozen || v.changing"},
-	{"pieces let in under a freeze", "io.go", "if op.vol.frozen || !op.vol.open {", "if !op.vol.open {"},
+	{"pieces let in under a freeze", "io.go", "if e.stopping || op.vol.frozen || !op.vol.open {", "if !op.vol.open {"},
 	{"discard that makes no object", "write.go", "op.Kind = blocker.WriteZeroes\n\t}", "op.Kind = dataKinds[p.op.Kind]\n\t}"},
 	{"tail not copied", "write.go", "if tail := end % size; tail != 0 &&", "if tail := end % size; tail != 0 && false &&"},
 	{"head not copied", "write.go", "if head := p.off % size; head != 0 &&", "if head := p.off % size; head != 0 && false &&"},

@@ -64,7 +64,7 @@ func (e *Engine) refreshFor(p *piece, cause error) {
 
 // drained goes on with a freeze when nothing rests on translations any more.
 func (e *Engine) drained(v *volume) {
-	if !v.frozen || v.running > 0 || v.changing {
+	if !v.frozen || v.running > 0 || v.changing || e.stopping {
 		return
 	}
 	op := v.changes.pop()

@@ -38,7 +38,7 @@ func (e *Engine) routed(op *Op) bool {
 // begin starts an operation, or goes on with one that was parked.
 func (e *Engine) begin(op *Op) {
 	v := op.vol
-	if v.frozen || !v.open && (op.Kind != Flush || op.reopen) {
+	if e.stopping || v.frozen || !v.open && (op.Kind != Flush || op.reopen) {
 		e.parkOp(op)
 		return
 	}
@@ -94,7 +94,7 @@ func (e *Engine) advance(op *Op) {
 	}
 	op.advancing = true
 	for op.cursor < op.end && op.live < maxPieces && op.Err == nil {
-		if op.vol.frozen || !op.vol.open {
+		if e.stopping || op.vol.frozen || !op.vol.open {
 			e.parkOp(op)
 			break
 		}

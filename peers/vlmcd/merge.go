@@ -44,6 +44,7 @@ func (e *Engine) mergeCopy(o *object, source string, off, n int64) {
 	c.Kind, c.Volume, c.Term, c.Name = blocker.Copy, v.uuid, v.info.Term, w.name
 	c.Offset, c.Length, c.Source, c.SourceOffset = off, n, source, off
 	w.merge.calls++
+	e.underWay++
 	e.cfg.Blocks.Submit(&c.Op)
 }
 

@@ -17,7 +17,7 @@ func (e *Engine) parkOp(op *Op) {
 
 // reopen opens the volume if something waits for that and nothing is in the way.
 func (e *Engine) reopen(v *volume) {
-	if v.open || v.opening || v.frozen || v.timer || v.parked == 0 {
+	if e.stopping || v.open || v.opening || v.frozen || v.timer || v.parked == 0 {
 		return
 	}
 	name := v.firstName()
@@ -63,7 +63,7 @@ func (e *Engine) openAnswered(q *question) {
 func (e *Engine) resume(v *volume) {
 	pieces, ops := v.parkedPieces.take(), v.parkedOps.take()
 	v.parked = 0
-	if !v.frozen && v.open {
+	if !v.frozen && v.open && !e.stopping {
 		for p := pieces.head; p != nil; p = p.next {
 			v.running++
 		}
@@ -118,7 +118,7 @@ func (e *Engine) abandon(op *Op, err error) {
 // retryLater tries again what is parked after a while. The mapper gives no sign when it could
 // answer again, so the waits grow, up to a bound that a hand-over between nodes doesn't notice.
 func (e *Engine) retryLater(v *volume) {
-	if v.timer {
+	if v.timer || e.stopping {
 		return
 	}
 	v.timer = true

@@ -20,17 +20,58 @@ const mapperBuffers = 4 << 20
 
 // Run serves a role of type vlmcd until ctx ends: that is a clean stop, and no error. It has a port
 // and an engine per thread.
-func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
+//
+// A stop takes seconds at most. Requests that wait for something then (another node's lock, say)
+// aren't answered: a client that got an error would pass it on to a guest. They are left as a
+// killed process leaves them, and their clients push them again to the successor. For that the
+// ports stay bound, on loops that run on, until the process ends: the caller MUST end it.
+func Run(ctx context.Context, cfg *config.Config, role string) error {
 	p, err := peer.Join(cfg, role)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Leave()) }()
-	err = serve(ctx, p)
+	s := &service{peer: p, left: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- errors.Join(s.serve(ctx), p.Leave()) }()
+	err = s.wait(ctx, ended)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // stopped while it was starting
 	}
 	return err
+}
+
+// Bounds of a stop.
+const (
+	// restPatience is how long what has begun may take to end: a flush to a slow disk, say.
+	restPatience = 10 * time.Second
+	// leavePatience is for the rest: answers going out, sockets and ports given back.
+	leavePatience = 2 * time.Second
+)
+
+// service is a running role.
+type service struct {
+	peer    *peer.Peer
+	threads []*thread
+	left    chan struct{} // closed when a stop has come to rest with requests that wait
+}
+
+// wait returns how the service ended, or nil when a stop isn't to be waited for any longer.
+func (s *service) wait(ctx context.Context, ended chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(restPatience + leavePatience)
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-s.left:
+	case <-late.C:
+	}
+	s.peer.Log.Info("stopped; requests that wait are left to the successor")
+	return nil
 }
 
 // thread is one port with its loop.
@@ -41,23 +82,46 @@ type thread struct {
 	server server
 }
 
-func serve(ctx context.Context, p *peer.Peer) error {
-	threads := make([]*thread, max(1, p.Role.NrThreads))
-	for i := range threads {
+func (s *service) serve(ctx context.Context) error {
+	p := s.peer
+	for i := range max(1, p.Role.NrThreads) {
 		t, err := newThread(ctx, p, xseg.PortNo(p.Role.PortStart+i))
 		if err != nil {
 			return err
 		}
-		threads[i] = t
+		s.threads = append(s.threads, t)
 	}
-	return p.Serve(ctx, peer.Hooks{Started: func(ctx context.Context) error {
-		for _, t := range threads {
-			if err := t.start(ctx); err != nil {
-				return err
-			}
+	return p.Serve(ctx, peer.Hooks{Started: s.start, Stopping: s.stop})
+}
+
+func (s *service) start(ctx context.Context) error {
+	for _, t := range s.threads {
+		if err := t.start(ctx); err != nil {
+			return err
 		}
-		return nil
-	}})
+	}
+	return nil
+}
+
+// stop lets what has begun end.
+func (s *service) stop() {
+	rested := make(chan int, len(s.threads))
+	for _, t := range s.threads {
+		t.loop.Post(func() { t.server.stop(func(waiting int) { rested <- waiting }) })
+	}
+	limit, waiting := time.After(restPatience), 0
+	for range s.threads {
+		select {
+		case n := <-rested:
+			waiting += n
+		case <-limit:
+			close(s.left)
+			return
+		}
+	}
+	if waiting > 0 {
+		close(s.left)
+	}
 }
 
 // newThread binds a port: that waits until what a predecessor had passed on has ended.

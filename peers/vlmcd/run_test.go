@@ -59,11 +59,7 @@ func newSegment(t *testing.T, threads int) *segment {
 	}
 	t.Cleanup(func() { _ = xseg.Destroy(name, true) })
 	s := &segment{t: t, maps: &lockedMapper{m: newWorld(t, 1).maps}}
-	s.cfg = &config.Config{SegmentName: name, VtoolStart: 1003, VtoolEnd: 1022, Roles: []config.Role{
-		{Name: "mapperd", Type: config.TypeMapper, PortStart: 1001, PortEnd: 1001},
-		{Name: "vlmcd", Type: config.TypeVlmcd, PortStart: 500, PortEnd: 999, NrOps: 64, NrThreads: threads,
-			BlockerbPort: 1000, MapperPort: 1001},
-	}}
+	s.cfg = testConfig(name, threads)
 	if s.seg, err = xseg.Join(name); err != nil {
 		t.Fatal(err)
 	}

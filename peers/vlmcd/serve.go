@@ -18,6 +18,7 @@ type server struct {
 	engine *Engine // nil until the mapper and the blocker are there
 	early  []*xseg.Request
 	free   *job
+	open   int // requests that are not answered
 }
 
 // job is one request under way.
@@ -33,8 +34,10 @@ func (s *server) serve(r *xseg.Request) {
 	case r.Op() == xseg.OpPing:
 		r.RespondOnLoop(0, 0)
 	case s.engine == nil:
+		s.open++
 		s.early = append(s.early, r)
 	default:
+		s.open++
 		s.submit(r)
 	}
 }
@@ -47,6 +50,15 @@ func (s *server) begin(e *Engine) {
 	for _, r := range early {
 		s.submit(r)
 	}
+}
+
+// stop brings the engine to rest; rested is told how many requests wait.
+func (s *server) stop(rested func(waiting int)) {
+	if s.engine == nil {
+		rested(s.open)
+		return
+	}
+	s.engine.Stop(func() { rested(s.open) })
 }
 
 func (s *server) submit(r *xseg.Request) {
@@ -118,6 +130,7 @@ func flagsOf(f uint32) (flags Flags) {
 // answer responds and keeps the job for its next use.
 func (s *server) answer(j *job) {
 	r, op := j.req, &j.Op
+	s.open--
 	errno := mapper.Errno(op.Err)
 	var serviced uint64
 	switch {

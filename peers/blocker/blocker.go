@@ -4,6 +4,44 @@
 //
 // A store keeps named objects. It does not know what an object means. The interface is
 // asynchronous: an Op is submitted, and its Done runs when it has ended.
+//
+// # Order and atomicity
+//
+//   - What is submitted after the Done of another operation on the same object MUST take effect
+//     after it. Operations on different objects may end in any order.
+//   - The unit is the block: 4 KiB at a multiple of 4 KiB. Of concurrent changes that overlap, each
+//     block MUST be left as if they had come one after the other, in an order of its own.
+//   - Concurrent changes of disjoint bytes MUST NOT touch each other, also within one block, and
+//     also where one of them makes the object longer.
+//   - A change that fails, or that a kill interrupts, may have been made in part, but MUST NOT have
+//     touched a byte outside its range, but for making the object longer: up to the end of the
+//     block where the range ends, with zeros. Create and Replace happen whole or not at all.
+//
+// # What is durable
+//
+//   - An acknowledged change MUST survive the death of every process. A power cut may take it,
+//     unless it was made with FlagFUA, on a write-through store, or a Sync that covers it has
+//     succeeded; then the cut MUST leave it.
+//   - A Sync covers what had ended when it was submitted, whoever syncs it meanwhile: it MUST NOT
+//     succeed while another sync of the same data is still under way. What ends later it may cover.
+//   - What was acknowledged by a store that was killed MUST be covered by the Syncs of the one that
+//     is opened after it.
+//   - A power cut may tear what isn't durable: each 512 bytes of a block (a sector) are then as of
+//     any moment since the block was last durable, whatever the others are, and so is the size.
+//     Bytes that were appended and not synced may be cut short, or be zeros, from any one on.
+//     Durable bytes that no later change was to overwrite MUST be left alone.
+//   - After a failed sync the object MUST be bad: each Sync that covers it fails until it was
+//     rewritten whole by one operation, replaced or deleted. A store that is killed MUST remember
+//     its bad objects where it can (a store says where it can't).
+//
+// # Disk full
+//
+//   - What finds no space MUST fail as ErrNoSpace (errno ENOSPC), at once and not at the next Sync,
+//     MUST harm nothing that was written before, and may be submitted again.
+//   - Read, Sync, Stat, List, LockRead, Delete, TruncateTail and writing over what is there MUST
+//     work on a full store (a file system that copies on write may refuse the last).
+//   - For Replace of up to MaxAtomic bytes, also by a new name (a tombstone), and for LockAdvance a
+//     store keeps a small reserve, so that a volume can be removed when nothing else fits.
 package blocker
 
 // UUID is the volume on whose behalf an operation runs; dirty tracking and Sync go by it.
@@ -21,11 +59,11 @@ const (
 	// it as needed. When Done runs the bytes survive the death of every process, and with
 	// FlagFUA (or on a write-through store) a power cut too. N = len(Data).
 	Write
-	// WriteZeroes makes [Offset, Offset+Length) read as zeros, giving space back where it can;
-	// creates the object like Write.
+	// WriteZeroes makes [Offset, Offset+Length) read as zeros, giving space back where it can: that
+	// of each block that lies in the range. Creates and grows the object like Write.
 	WriteZeroes
-	// Discard gives the space of [Offset, Offset+Length) back; it reads as zeros afterwards.
-	// Missing object: success, nothing is created.
+	// Discard gives the space of [Offset, Offset+Length) back; it reads as zeros afterwards. Never
+	// changes the size. Missing object: success, nothing is created.
 	Discard
 	// Copy copies Length bytes from Source at SourceOffset to Name at Offset, creating Name like
 	// Write. The part of the source past its end is copied as zeros. Missing source: ErrNotFound.
@@ -43,8 +81,8 @@ const (
 	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs.
 	Create
 	// Replace makes the object's content be Data atomically, creating it if need be. A reader
-	// sees the old content or the new one. Durable when Done runs. Keeps a small reserve where it
-	// can, so that it works on a full disk if the new content isn't larger than the old.
+	// sees the old content or the new one. Durable when Done runs. A store keeps a reserve for it
+	// where it can (see Disk full), so that it works on a full disk at least once more.
 	Replace
 	// Append adds Data at Offset, which MUST be the present size: otherwise ErrConflict and N is
 	// the present size. Missing object: ErrNotFound. Not durable until Sync. A power cut may leave
@@ -58,8 +96,9 @@ const (
 	// List fills Data with the names that start with Name and sort after After, in byte order,
 	// each as little-endian uint16 length and the bytes; N = bytes filled. Ends when no further
 	// name fits (More = true) or none is left (More = false). A name created or deleted meanwhile
-	// may or may not be seen; any other MUST be seen exactly once over the pages. Unlike the other
-	// operations it may read the whole name space.
+	// may or may not be seen; any other MUST be seen exactly once over the pages. The pages of one
+	// listing together may read each name of the prefix once; a store may keep what it has read
+	// for the next page, for a minute.
 	List
 	// LockRead returns the highest generation of the lock chain Name in Generation and its
 	// content in Data[:N]; generation 0 = never locked. ErrArgument if Data is too short for it.
@@ -113,11 +152,8 @@ type Op struct {
 
 // Store is a blocker.
 //
-// Submit never blocks on the storage for long; it may run what is quick before it returns.
-// Operations on different objects may end in any order. On one object: a Write, WriteZeroes,
-// Discard, Copy, Append, Replace or Delete that was submitted after the Done of another one takes
-// effect after it; Append, Replace, TruncateTail and Delete of one name are serialised; overlapping
-// concurrent writes leave each 4 KiB-aligned block of 4 KiB as one of them wrote it.
+// Submit never blocks on the storage for long; it may run what is quick before it returns. Order:
+// see the package comment; Append, Replace, TruncateTail and Delete of one name are serialised.
 // Safe for use by many goroutines.
 type Store interface {
 	Submit(op *Op)

@@ -1,7 +1,11 @@
 package faultstore_test
 
 import (
+	"bytes"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -99,5 +103,105 @@ func TestHooks(t *testing.T) {
 	}
 	if len(before) != 2 || before[0] || len(after) != 1 || !after[0] {
 		t.Errorf("before %v, after %v", before, after)
+	}
+}
+
+// TestShort: a short operation has done a part of its range, from the beginning, and fails.
+func TestShort(t *testing.T) {
+	inner := memstore.New()
+	s := faultstore.Wrap(inner)
+	s.Inject(faultstore.Rule{Short: true})
+	const size = 10000
+	data := bytes.Repeat([]byte{1}, size)
+	if err := blocker.Do(s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: data}); !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	st := &blocker.Op{Kind: blocker.Stat, Name: "x"}
+	if err := blocker.Do(inner, st); err != nil || st.N == 0 || st.N >= size {
+		t.Errorf("%d bytes are there (%v)", st.N, err)
+	}
+	read := &blocker.Op{Kind: blocker.Read, Name: "x", Data: make([]byte, st.N)}
+	if err := blocker.Do(s, read); err == nil || read.N != 0 {
+		t.Errorf("read: %v, N = %d", err, read.N)
+	}
+	if n := bytes.IndexByte(read.Data, 0); n <= 0 {
+		t.Errorf("read %d of %d bytes", n, st.N)
+	}
+	err := blocker.Do(s, &blocker.Op{Kind: blocker.Create, Name: "y", Data: data})
+	if err == nil || exists(inner, "y") {
+		t.Errorf("half a create: %v", err)
+	}
+}
+
+// TestChance: what is left to chance is the seed's alone.
+func TestChance(t *testing.T) {
+	failures := func(seed uint64) (list string) {
+		s := faultstore.Wrap(memstore.New())
+		s.Seed(seed)
+		s.Inject(faultstore.Rule{Chance: 0.3, Err: syscall.EIO})
+		for range 200 {
+			list += map[bool]string{true: "x", false: "."}[write(s, "a") != nil]
+		}
+		return list
+	}
+	one := failures(1)
+	if n := strings.Count(one, "x"); n < 30 || n > 90 {
+		t.Errorf("%d of 200 with a chance of 0.3", n)
+	}
+	if failures(1) != one || failures(2) == one {
+		t.Error("the seed doesn't decide")
+	}
+}
+
+// TestStop: nothing reaches the inner store any more, not even what hung.
+func TestStop(t *testing.T) {
+	inner := memstore.New()
+	s := faultstore.Wrap(inner)
+	s.Inject(faultstore.Rule{Prefix: "hang", Hang: true})
+	done := make(chan error, 1)
+	s.Submit(&blocker.Op{Kind: blocker.Write, Name: "hang", Done: func(op *blocker.Op) { done <- op.Err }})
+	s.Stop()
+	if err := <-done; !errors.Is(err, blocker.ErrClosed) || exists(inner, "hang") {
+		t.Errorf("what hung: %v", err)
+	}
+	if err := write(s, "x"); !errors.Is(err, blocker.ErrClosed) || exists(inner, "x") {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestPowerCut: what was synced is left, the rest goes by the seed.
+func TestPowerCut(t *testing.T) {
+	s := faultstore.Wrap(memstore.New())
+	must := func(op *blocker.Op) {
+		t.Helper()
+		if err := blocker.Do(s, op); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(&blocker.Op{Kind: blocker.Create, Name: "x", Data: []byte("synced")})
+	must(&blocker.Op{Kind: blocker.Append, Name: "x", Offset: 6, Data: []byte("unsynced")})
+	seen := map[string]bool{}
+	for seed := range uint64(50) {
+		read := func() string {
+			cut := s.PowerCut(seed)
+			st := &blocker.Op{Kind: blocker.Stat, Name: "x"}
+			if err := blocker.Do(cut, st); err != nil {
+				t.Fatal(err)
+			}
+			op := &blocker.Op{Kind: blocker.Read, Name: "x", Data: make([]byte, st.N)}
+			_ = blocker.Do(cut, op)
+			return string(op.Data)
+		}
+		got := read()
+		if !strings.HasPrefix(got, "synced") {
+			t.Fatalf("seed %d leaves %q", seed, got)
+		}
+		if read() != got {
+			t.Errorf("seed %d leaves one thing and another", seed)
+		}
+		seen[got] = true
+	}
+	if !seen["synced"] || !seen["syncedunsynced"] || len(seen) < 5 {
+		t.Errorf("outcomes: %q", slices.Sorted(maps.Keys(seen)))
 	}
 }

@@ -98,7 +98,10 @@ func (s *Store) create(op *blocker.Op) error {
 func (s *Store) replace(op *blocker.Op) error {
 	old := s.find(op.Name)
 	if s.full && (old == nil || int64(len(op.Data)) > old.size) {
-		return blocker.ErrNoSpace
+		if s.spent {
+			return blocker.ErrNoSpace
+		}
+		s.spent = true
 	}
 	s.put(op)
 	return nil

@@ -29,8 +29,9 @@ func (s *Store) Clone() *Store {
 	return c
 }
 
-// PowerCut returns what a power cut now could leave: of each name, of each block of 4 KiB and of
-// each size any state since its last sync, independently; unsynced appends are torn.
+// PowerCut returns what a power cut now could leave: of each name, of each block of 4 KiB (with
+// TearSectors: of each 512 bytes) and of each size any state since its last sync, independently;
+// unsynced appends are torn.
 //
 // choose(n) picks one of n outcomes (n > 1), 0 being the one that loses most and n-1 the one that
 // loses nothing: rand.IntN does, and so does an enumeration. It is called in an order that depends
@@ -39,6 +40,7 @@ func (s *Store) PowerCut(choose func(n int) int) *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New()
+	c.tear = s.tear
 	maps.Copy(c.locks, s.locks)
 	for _, name := range s.names(func(*entry) bool { return true }) {
 		e := s.entries[name]
@@ -46,7 +48,7 @@ func (s *Store) PowerCut(choose func(n int) int) *Store {
 		if n == nil {
 			continue
 		}
-		left := &inode{name: name, content: n.afterCut(choose)}
+		left := &inode{name: name, content: n.afterCut(choose, s.tear)}
 		left.synced()
 		c.entries[name] = &entry{now: left, durable: left}
 	}
@@ -64,10 +66,14 @@ func pick[T any](choose func(n int) int, old T, past []T) T {
 	return old
 }
 
-func (n *inode) afterCut(choose func(n int) int) content {
+func (n *inode) afterCut(choose func(n int) int, tear bool) content {
 	c := n.durable.clone()
 	c.size = pick(choose, n.durable.size, n.sizes)
 	for _, i := range slices.Sorted(maps.Keys(n.past)) {
+		if tear {
+			c.setBlock(i, tornBlock(choose, n.durable.block(i), n.past[i]))
+			continue
+		}
 		c.setBlock(i, pick(choose, n.durable.block(i), n.past[i]))
 	}
 	c.trim()
@@ -75,6 +81,20 @@ func (n *inode) afterCut(choose func(n int) int) content {
 		c.tear(choose, n.durable.size)
 	}
 	return c
+}
+
+// sectorSize is what a disk writes as one.
+const sectorSize = 512
+
+// tornBlock picks for each sector of a block.
+func tornBlock(choose func(n int) int, old []byte, past [][]byte) []byte {
+	b := make([]byte, blockSize)
+	for at := 0; at < blockSize; at += sectorSize {
+		if from := pick(choose, old, past); from != nil {
+			copy(b[at:at+sectorSize], from[at:])
+		}
+	}
+	return b
 }
 
 // trim forgets what lies beyond the size.

@@ -46,6 +46,8 @@ type Store struct {
 	locks    map[string]lock
 	syncFail func(name string) error
 	full     bool
+	spent    bool // the reserve is
+	tear     bool
 	closed   bool
 }
 
@@ -66,11 +68,20 @@ func (s *Store) FailSync(f func(name string) error) {
 }
 
 // SetFull makes everything that would need more space fail with ErrNoSpace, until it is called with
-// false. Replace with what isn't larger, deletion and truncation work.
+// false. What the contract has work on a full store works: of the Replaces that need more space a
+// single one, from the reserve.
 func (s *Store) SetFull(full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.full = full
+	s.full, s.spent = full, false
+}
+
+// TearSectors makes PowerCut choose for each 512 bytes of a block instead of for the block. It has
+// far more outcomes then.
+func (s *Store) TearSectors(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tear = on
 }
 
 // Submit runs op, and its Done before it returns.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"archipelago/peers/blocker"
@@ -209,9 +210,8 @@ func TestFull(t *testing.T) {
 		{Kind: blocker.Write, Name: "x", Offset: 5, Data: []byte{1}},
 		{Kind: blocker.Append, Name: "x", Offset: 5, Data: []byte{1}},
 		{Kind: blocker.Create, Name: "new"},
-		{Kind: blocker.Replace, Name: "x", Data: []byte("123456")},
 		{Kind: blocker.Copy, Name: "new", Source: "x", Length: 1},
-		{Kind: blocker.LockAdvance, Name: "l/x"},
+		{Kind: blocker.WriteZeroes, Name: "x", Offset: 5, Length: 1},
 	} {
 		if err := blocker.Do(s, op); !errors.Is(err, blocker.ErrNoSpace) {
 			t.Errorf("kind %d: %v", op.Kind, err)
@@ -225,6 +225,30 @@ func TestFull(t *testing.T) {
 	}
 	must(t, s, &blocker.Op{Kind: blocker.TruncateTail, Name: "x", Offset: 1})
 	must(t, s, &blocker.Op{Kind: blocker.Delete, Name: "x"})
+	must(t, s, &blocker.Op{Kind: blocker.LockAdvance, Name: "l/x"})
+	must(t, s, &blocker.Op{Kind: blocker.Replace, Name: "t/x", Data: []byte("tombstone")})
+	if err := blocker.Do(s, &blocker.Op{Kind: blocker.Replace, Name: "t/y"}); !errors.Is(err, blocker.ErrNoSpace) {
+		t.Errorf("with the reserve used: %v", err)
+	}
 	s.SetFull(false)
 	must(t, s, &blocker.Op{Kind: blocker.Create, Name: "x"})
+}
+
+// TestTornSectors: with TearSectors each sector of a block is of its own time.
+func TestTornSectors(t *testing.T) {
+	s := memstore.New()
+	s.TearSectors(true)
+	must(t, s, &blocker.Op{Kind: blocker.Create, Name: "x", Data: []byte(block('a'))})
+	must(t, s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: []byte(block('b'))})
+	got := outcomes(t, s, "x")
+	if len(got) != 1<<8 {
+		t.Errorf("%d outcomes of 8 sectors, want %d", len(got), 1<<8)
+	}
+	for o := range got {
+		for at := 0; at < len(o); at += 512 {
+			if strings.Trim(o[at:at+512], o[at:at+1]) != "" {
+				t.Fatalf("the sector at %d is mixed", at)
+			}
+		}
+	}
 }

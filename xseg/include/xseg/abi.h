@@ -86,6 +86,9 @@ enum xseg_op {
 	XSEG_OP_FLATTEN = 42,
 	XSEG_OP_LEASE = 43,
 	XSEG_OP_BLOCK_STATUS = 44,
+	XSEG_OP_USAGE = 45,
+	XSEG_OP_DIFF = 46,
+	XSEG_OP_SNAPSHOT_GROUP = 47,
 };
 
 enum xseg_request_flags {
@@ -94,6 +97,7 @@ enum xseg_request_flags {
 	XSEG_REQ_FUA = 4,	/* the reply says that this is durable */
 	XSEG_REQ_FORCE = 8,
 	XSEG_REQ_EXCL = 16,	/* fail with EEXIST if the target exists */
+	XSEG_REQ_REPLACE = 32,	/* COMMIT: the shape of the entry changes */
 };
 
 /*
@@ -394,6 +398,42 @@ struct xseg_clone_args {
 	__u64 object_size;		/* ours: 0 = default; only for blank volumes */
 };
 
+/* SNAPSHOT of a member of a group, SNAPSHOT_GROUP: inline. All zeros: no group. */
+struct xseg_group_args {
+	__u8 group[16];
+	__u32 nr_members;
+	__u32 pad;
+};
+
+/* USAGE reply (inline): bytes that the map of a volume refers to. */
+struct xseg_usage {
+	__u64 allocated;		/* exclusive + shared */
+	__u64 exclusive;		/* in objects that no other volume can refer to */
+	__u64 shared;
+	__u64 nr_objects;		/* map entries that refer to something */
+	__u64 reserved[4];
+};
+
+enum xseg_range_kind {
+	XSEG_RANGE_DATA = 0,
+	XSEG_RANGE_ZERO = 1,		/* reads as zeros */
+};
+
+/* DIFF reply (data buffer): a range of a volume. */
+struct xseg_range {
+	__u64 offset;			/* bytes */
+	__u64 length;			/* bytes */
+	__u32 kind;			/* enum xseg_range_kind */
+	__u32 pad;
+};
+
+/* DIFF reply (inline): where to go on. */
+struct xseg_diff_next {
+	__u64 index;			/* of the object to ask for next */
+	__u32 more;			/* 0 = that was all */
+	__u32 pad;
+};
+
 #define XSEG_CHECK_SIZE(t, n) static_assert(sizeof(struct t) == (n), #t " has another size")
 #define XSEG_CHECK(t, f, n) static_assert(offsetof(struct t, f) == (n), #t "." #f " moved")
 
@@ -422,5 +462,9 @@ XSEG_CHECK_SIZE(xseg_volume_info, 208);
 XSEG_CHECK_SIZE(xseg_copy_args, 208);
 XSEG_CHECK_SIZE(xseg_name_args, 260);
 XSEG_CHECK_SIZE(xseg_clone_args, 280);
+XSEG_CHECK_SIZE(xseg_group_args, 24);
+XSEG_CHECK_SIZE(xseg_usage, 64);
+XSEG_CHECK_SIZE(xseg_range, 24);
+XSEG_CHECK_SIZE(xseg_diff_next, 16);
 
 #endif /* XSEG_ABI_H */

@@ -64,3 +64,38 @@ type CloneArgs struct {
 	Size       uint64
 	ObjectSize uint64
 }
+
+// GroupArgs is struct xseg_group_args: the group that a snapshot belongs to.
+type GroupArgs struct {
+	_         structs.HostLayout
+	Group     [16]uint8
+	NrMembers uint32
+	Pad       uint32
+}
+
+// Usage is struct xseg_usage: the reply to USAGE.
+type Usage struct {
+	_         structs.HostLayout
+	Allocated uint64
+	Exclusive uint64
+	Shared    uint64
+	NrObjects uint64
+	Reserved  [4]uint64
+}
+
+// Range is struct xseg_range: a range in the reply to DIFF.
+type Range struct {
+	_      structs.HostLayout
+	Offset uint64
+	Length uint64
+	Kind   uint32
+	Pad    uint32
+}
+
+// DiffNext is struct xseg_diff_next: where DIFF goes on.
+type DiffNext struct {
+	_     structs.HostLayout
+	Index uint64
+	More  uint32
+	Pad   uint32
+}

@@ -46,49 +46,53 @@ const (
 
 // enum xseg_op
 const (
-	OpPing        = 0
-	OpRead        = 1
-	OpWrite       = 2
-	OpSync        = 3
-	OpTruncate    = 4
-	OpDelete      = 5
-	OpAcquire     = 6
-	OpRelease     = 7
-	OpCopy        = 8
-	OpClone       = 9
-	OpCommit      = 10
-	OpInfo        = 11
-	OpMapr        = 12
-	OpMapw        = 13
-	OpOpen        = 14
-	OpClose       = 15
-	OpSnapshot    = 16
-	OpHash        = 17
-	OpCreate      = 18
-	OpRename      = 19
-	OpFlush       = 20
-	OpDiscard     = 32
-	OpWriteZeroes = 33
-	OpList        = 34
-	OpStat        = 35
-	OpAppend      = 36
-	OpReplace     = 37
-	OpLockAdvance = 38
-	OpLockRead    = 39
-	OpResize      = 40
-	OpRollback    = 41
-	OpFlatten     = 42
-	OpLease       = 43
-	OpBlockStatus = 44
+	OpPing          = 0
+	OpRead          = 1
+	OpWrite         = 2
+	OpSync          = 3
+	OpTruncate      = 4
+	OpDelete        = 5
+	OpAcquire       = 6
+	OpRelease       = 7
+	OpCopy          = 8
+	OpClone         = 9
+	OpCommit        = 10
+	OpInfo          = 11
+	OpMapr          = 12
+	OpMapw          = 13
+	OpOpen          = 14
+	OpClose         = 15
+	OpSnapshot      = 16
+	OpHash          = 17
+	OpCreate        = 18
+	OpRename        = 19
+	OpFlush         = 20
+	OpDiscard       = 32
+	OpWriteZeroes   = 33
+	OpList          = 34
+	OpStat          = 35
+	OpAppend        = 36
+	OpReplace       = 37
+	OpLockAdvance   = 38
+	OpLockRead      = 39
+	OpResize        = 40
+	OpRollback      = 41
+	OpFlatten       = 42
+	OpLease         = 43
+	OpBlockStatus   = 44
+	OpUsage         = 45
+	OpDiff          = 46
+	OpSnapshotGroup = 47
 )
 
 // enum xseg_request_flags
 const (
-	ReqNosync = 1
-	ReqFlush  = 2
-	ReqFua    = 4
-	ReqForce  = 8
-	ReqExcl   = 16
+	ReqNosync  = 1
+	ReqFlush   = 2
+	ReqFua     = 4
+	ReqForce   = 8
+	ReqExcl    = 16
+	ReqReplace = 32
 )
 
 // enum xseg_slot_state
@@ -169,6 +173,12 @@ const (
 	VolumePending  = 4
 	VolumeMoving   = 8
 	VolumeOpen     = 256
+)
+
+// enum xseg_range_kind
+const (
+	RangeData = 0
+	RangeZero = 1
 )
 
 // struct xseg_header: size, then offset and size of each field.
@@ -821,4 +831,88 @@ const (
 	_ = uint64(272 - unsafe.Offsetof(CloneArgs{}.ObjectSize))
 	_ = uint64(unsafe.Sizeof(CloneArgs{}.ObjectSize) - 8)
 	_ = uint64(8 - unsafe.Sizeof(CloneArgs{}.ObjectSize))
+)
+
+// struct xseg_group_args: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(GroupArgs{}) - 24)
+	_ = uint64(24 - unsafe.Sizeof(GroupArgs{}))
+	_ = uint64(unsafe.Offsetof(GroupArgs{}.Group) - 0)
+	_ = uint64(0 - unsafe.Offsetof(GroupArgs{}.Group))
+	_ = uint64(unsafe.Sizeof(GroupArgs{}.Group) - 16)
+	_ = uint64(16 - unsafe.Sizeof(GroupArgs{}.Group))
+	_ = uint64(unsafe.Offsetof(GroupArgs{}.NrMembers) - 16)
+	_ = uint64(16 - unsafe.Offsetof(GroupArgs{}.NrMembers))
+	_ = uint64(unsafe.Sizeof(GroupArgs{}.NrMembers) - 4)
+	_ = uint64(4 - unsafe.Sizeof(GroupArgs{}.NrMembers))
+	_ = uint64(unsafe.Offsetof(GroupArgs{}.Pad) - 20)
+	_ = uint64(20 - unsafe.Offsetof(GroupArgs{}.Pad))
+	_ = uint64(unsafe.Sizeof(GroupArgs{}.Pad) - 4)
+	_ = uint64(4 - unsafe.Sizeof(GroupArgs{}.Pad))
+)
+
+// struct xseg_usage: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(Usage{}) - 64)
+	_ = uint64(64 - unsafe.Sizeof(Usage{}))
+	_ = uint64(unsafe.Offsetof(Usage{}.Allocated) - 0)
+	_ = uint64(0 - unsafe.Offsetof(Usage{}.Allocated))
+	_ = uint64(unsafe.Sizeof(Usage{}.Allocated) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Usage{}.Allocated))
+	_ = uint64(unsafe.Offsetof(Usage{}.Exclusive) - 8)
+	_ = uint64(8 - unsafe.Offsetof(Usage{}.Exclusive))
+	_ = uint64(unsafe.Sizeof(Usage{}.Exclusive) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Usage{}.Exclusive))
+	_ = uint64(unsafe.Offsetof(Usage{}.Shared) - 16)
+	_ = uint64(16 - unsafe.Offsetof(Usage{}.Shared))
+	_ = uint64(unsafe.Sizeof(Usage{}.Shared) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Usage{}.Shared))
+	_ = uint64(unsafe.Offsetof(Usage{}.NrObjects) - 24)
+	_ = uint64(24 - unsafe.Offsetof(Usage{}.NrObjects))
+	_ = uint64(unsafe.Sizeof(Usage{}.NrObjects) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Usage{}.NrObjects))
+	_ = uint64(unsafe.Offsetof(Usage{}.Reserved) - 32)
+	_ = uint64(32 - unsafe.Offsetof(Usage{}.Reserved))
+	_ = uint64(unsafe.Sizeof(Usage{}.Reserved) - 32)
+	_ = uint64(32 - unsafe.Sizeof(Usage{}.Reserved))
+)
+
+// struct xseg_range: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(Range{}) - 24)
+	_ = uint64(24 - unsafe.Sizeof(Range{}))
+	_ = uint64(unsafe.Offsetof(Range{}.Offset) - 0)
+	_ = uint64(0 - unsafe.Offsetof(Range{}.Offset))
+	_ = uint64(unsafe.Sizeof(Range{}.Offset) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Range{}.Offset))
+	_ = uint64(unsafe.Offsetof(Range{}.Length) - 8)
+	_ = uint64(8 - unsafe.Offsetof(Range{}.Length))
+	_ = uint64(unsafe.Sizeof(Range{}.Length) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Range{}.Length))
+	_ = uint64(unsafe.Offsetof(Range{}.Kind) - 16)
+	_ = uint64(16 - unsafe.Offsetof(Range{}.Kind))
+	_ = uint64(unsafe.Sizeof(Range{}.Kind) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Range{}.Kind))
+	_ = uint64(unsafe.Offsetof(Range{}.Pad) - 20)
+	_ = uint64(20 - unsafe.Offsetof(Range{}.Pad))
+	_ = uint64(unsafe.Sizeof(Range{}.Pad) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Range{}.Pad))
+)
+
+// struct xseg_diff_next: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(DiffNext{}) - 16)
+	_ = uint64(16 - unsafe.Sizeof(DiffNext{}))
+	_ = uint64(unsafe.Offsetof(DiffNext{}.Index) - 0)
+	_ = uint64(0 - unsafe.Offsetof(DiffNext{}.Index))
+	_ = uint64(unsafe.Sizeof(DiffNext{}.Index) - 8)
+	_ = uint64(8 - unsafe.Sizeof(DiffNext{}.Index))
+	_ = uint64(unsafe.Offsetof(DiffNext{}.More) - 8)
+	_ = uint64(8 - unsafe.Offsetof(DiffNext{}.More))
+	_ = uint64(unsafe.Sizeof(DiffNext{}.More) - 4)
+	_ = uint64(4 - unsafe.Sizeof(DiffNext{}.More))
+	_ = uint64(unsafe.Offsetof(DiffNext{}.Pad) - 12)
+	_ = uint64(12 - unsafe.Offsetof(DiffNext{}.Pad))
+	_ = uint64(unsafe.Sizeof(DiffNext{}.Pad) - 4)
+	_ = uint64(4 - unsafe.Sizeof(DiffNext{}.Pad))
 )

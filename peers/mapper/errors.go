@@ -21,6 +21,7 @@ var (
 	ErrCorrupt  = &Error{"corrupt", syscall.EUCLEAN}
 	ErrNoSpace  = &Error{"no space left", syscall.ENOSPC}
 	ErrIO       = &Error{"input/output error", syscall.EIO}
+	ErrUnknown  = &Error{"operation isn't supported", syscall.ENOSYS}
 )
 
 // Error is a failure with an errno of its own.

@@ -121,6 +121,8 @@ func (e *Engine) run(op *mapper.Op) error {
 		return e.listVolumes(op)
 	case mapper.Delete:
 		return e.delete(op)
+	case mapper.Rename, mapper.Rollback, mapper.Resize, mapper.SnapshotGroup, mapper.UsageOf, mapper.Diff:
+		return mapper.ErrUnknown
 	}
 	return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)
 }

@@ -110,7 +110,7 @@ func (c *client) finish(call *xseg.Call) {
 
 // checkOp refuses what a request can't carry.
 func checkOp(op *mapper.Op) error {
-	if op.Kind < mapper.Open || op.Kind > mapper.Delete {
+	if op.Kind < mapper.Open || op.Kind > mapper.Diff {
 		return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)
 	}
 	if len(op.Name) > xseg.TargetMax || len(op.Other) > xseg.TargetMax {
@@ -127,12 +127,14 @@ func dataBytes(op *mapper.Op) int {
 	switch op.Kind {
 	case mapper.MapRead:
 		return len(op.Entries) * EntryBytes
-	case mapper.Snapshot:
+	case mapper.Snapshot, mapper.Rename, mapper.Rollback:
 		return NameArgsBytes
 	case mapper.Clone:
 		return CloneArgsBytes
-	case mapper.List:
+	case mapper.List, mapper.SnapshotGroup:
 		return len(op.Data)
+	case mapper.Diff:
+		return max(NameArgsBytes, len(op.Ranges)*RangeBytes)
 	}
 	return 0
 }
@@ -143,6 +145,8 @@ var opcodes = [...]uint32{
 	mapper.MapWrite: xseg.OpMapw, mapper.Commit: xseg.OpCommit, mapper.Flush: xseg.OpFlush,
 	mapper.Snapshot: xseg.OpSnapshot, mapper.Clone: xseg.OpClone, mapper.InfoOf: xseg.OpInfo,
 	mapper.List: xseg.OpList, mapper.Delete: xseg.OpDelete,
+	mapper.Rename: xseg.OpRename, mapper.Rollback: xseg.OpRollback, mapper.Resize: xseg.OpResize,
+	mapper.SnapshotGroup: xseg.OpSnapshotGroup, mapper.UsageOf: xseg.OpUsage, mapper.Diff: xseg.OpDiff,
 }
 
 func encode(call *xseg.Call, op *mapper.Op) {
@@ -160,7 +164,21 @@ func encode(call *xseg.Call, op *mapper.Op) {
 		call.Offset = uint64(op.Index)
 		PutEntry(call.Payload(), &op.Entry)
 		call.SetPayloadLen(EntryBytes)
+		if op.Replace {
+			call.Flags = xseg.ReqReplace
+		}
 	case mapper.Snapshot:
+		PutNameArgs(call.Data(), op.Other)
+		encodeGroup(call, op)
+	case mapper.Rename, mapper.Rollback:
+		PutNameArgs(call.Data(), op.Other)
+	case mapper.Resize:
+		call.Size = uint64(op.Size)
+	case mapper.SnapshotGroup:
+		copy(call.Data(), op.Data)
+		encodeGroup(call, op)
+	case mapper.Diff:
+		call.Offset, call.Size = uint64(op.Index), uint64(len(op.Ranges))
 		PutNameArgs(call.Data(), op.Other)
 	case mapper.Clone:
 		PutCloneArgs(call.Data(), CloneArgs{Origin: op.Other, Size: op.Size, ObjectSize: op.ObjectSize})
@@ -169,13 +187,18 @@ func encode(call *xseg.Call, op *mapper.Op) {
 	}
 }
 
+func encodeGroup(call *xseg.Call, op *mapper.Op) {
+	PutGroupArgs(call.Payload(), GroupArgs{op.Group, op.Members})
+	call.SetPayloadLen(GroupArgsBytes)
+}
+
 // decodeReply reads what a successful reply carries.
 func decodeReply(call *xseg.Call, op *mapper.Op) (err error) {
 	payload := call.Payload()[:call.PayloadLen()]
 	switch op.Kind {
-	case mapper.Open, mapper.InfoOf, mapper.Clone:
+	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Rollback, mapper.Resize:
 		op.Info, err = Info(payload, op.Name)
-	case mapper.Snapshot:
+	case mapper.Snapshot, mapper.Rename:
 		op.Info, err = Info(payload, op.Other)
 	case mapper.MapWrite, mapper.Commit:
 		err = Entry(payload, &op.Entry)
@@ -183,6 +206,10 @@ func decodeReply(call *xseg.Call, op *mapper.Op) (err error) {
 		err = decodeEntries(call.Data(), op.Entries)
 	case mapper.List:
 		err = decodeList(call, op, payload)
+	case mapper.UsageOf:
+		op.Usage, err = Usage(payload)
+	case mapper.Diff:
+		err = decodeDiff(call, op, payload)
 	}
 	return err
 }
@@ -204,4 +231,19 @@ func decodeList(call *xseg.Call, op *mapper.Op, payload []byte) error {
 	op.N = int64(copy(op.Data[:n], call.Data()))
 	op.More = le.Uint32(payload) != 0
 	return nil
+}
+
+func decodeDiff(call *xseg.Call, op *mapper.Op, payload []byte) (err error) {
+	n := call.Serviced()
+	if n > uint64(len(op.Ranges)) {
+		return fmt.Errorf("%d ranges for %d: %w", n, len(op.Ranges), mapper.ErrArgument)
+	}
+	for i := range op.Ranges[:n] {
+		if op.Ranges[i], err = Range(call.Data()[i*RangeBytes:]); err != nil {
+			return err
+		}
+	}
+	op.N = int64(n)
+	op.Index, op.More, err = DiffNext(payload)
+	return err
 }

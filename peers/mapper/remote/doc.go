@@ -7,17 +7,28 @@
 //	MAPR       volume, target = name, offset = index, size = count  data: map entries
 //	MAPW       volume, target = name, offset = index, term          inline: map entry
 //	COMMIT     volume, target = name, offset = index, term,         inline: map entry
-//	           inline: map entry
+//	           inline: map entry, flag REPLACE
 //	FLUSH      volume, target = name                                -
 //	SNAPSHOT   target = volume's name, volume (or zero), id,        inline: volume info
-//	           data: name args (the snapshot's name)                (of the snapshot)
+//	           data: name args (the snapshot's name),               (of the snapshot)
+//	           inline: group args, or nothing
 //	CLONE      target = new name, id, data: clone args              inline: volume info
 //	INFO       target = name                                        inline: volume info
 //	LIST       target = cursor, data                                data: names, serviced = bytes,
 //	                                                                inline: uint32 "more"
 //	DELETE     target = name, volume (or zero), id                  -
+//	RENAME     target = name, volume (or zero), id,                 inline: volume info
+//	           data: name args (the new name)
+//	ROLLBACK   target = volume's name, volume (or zero), id,        inline: volume info
+//	           data: name args (the snapshot's name)
+//	RESIZE     target = name, volume (or zero), id, size            inline: volume info
+//	SNAPSHOT_GROUP  inline: group args, data: names                 -
+//	USAGE      target = name                                        inline: usage
+//	DIFF       target = name, offset = index,                       data: ranges, serviced = count,
+//	           size = how many ranges fit at most,                  inline: diff next
+//	           data: name args (the other name)
 //
-// Names in the data of LIST are each a little-endian uint16 length and the bytes. A reply with an
+// Names in the data of LIST and SNAPSHOT_GROUP are each a little-endian uint16 length and the bytes. A reply with an
 // error carries the text of the error inline, cut to the size of the inline area, so that the cause
 // reaches whoever asked; the number alone decides what kind of error it is.
 //

@@ -16,6 +16,7 @@ var byErrno = func() map[syscall.Errno]*mapper.Error {
 		mapper.ErrNotFound, mapper.ErrExists, mapper.ErrArgument, mapper.ErrTooSmall,
 		mapper.ErrReadOnly, mapper.ErrNotRO, mapper.ErrBusy, mapper.ErrAgain, mapper.ErrStale,
 		mapper.ErrCorrupt, mapper.ErrNoSpace, mapper.ErrIO,
+		mapper.ErrUnknown,
 	} {
 		m[e.Errno()] = e
 	}

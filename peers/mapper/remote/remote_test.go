@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"archipelago/internal/mapfmt"
+	"archipelago/peers/blocker"
 	"archipelago/peers/mapper"
 	"archipelago/peers/mapper/remote"
 	"archipelago/xseg"
@@ -99,7 +100,40 @@ var exchanges = []struct {
 	{"list", mapper.Op{Kind: mapper.List, Other: "after", Data: make([]byte, 100)},
 		func(op *mapper.Op) { op.N = int64(copy(op.Data, "names")); op.More = true }},
 	{"last list", mapper.Op{Kind: mapper.List, Data: make([]byte, 100)}, func(*mapper.Op) {}},
+	{"replace", mapper.Op{Kind: mapper.Commit, Volume: mapfmt.UUID{1}, Name: "v", Index: 5, Term: 6, Replace: true,
+		Entry: mapfmt.Entry{NumLevels: 1, Levels: [4]mapfmt.Level{{UUID: mapfmt.UUID{1}, Birth: 9}}}},
+		func(op *mapper.Op) { op.Entry = mapfmt.Entry{} }},
+	{"snapshot of a group", mapper.Op{Kind: mapper.Snapshot, Name: "v", Other: "s", Group: [16]byte{7}, Members: 4096},
+		func(op *mapper.Op) { op.Info = info; op.Info.Name = "s" }},
+	{"group", mapper.Op{Kind: mapper.SnapshotGroup, Group: [16]byte{7}, Members: 1, Data: names("s1")}, func(*mapper.Op) {}},
+	{"rename", mapper.Op{Kind: mapper.Rename, Name: "v", Volume: mapfmt.UUID{1}, Other: "w", RequestID: [16]byte{4}},
+		func(op *mapper.Op) { op.Info = info; op.Info.Name = "w" }},
+	{"rollback", mapper.Op{Kind: mapper.Rollback, Name: "v", Volume: mapfmt.UUID{1}, Other: "s", RequestID: [16]byte{4}},
+		func(op *mapper.Op) { op.Info = info }},
+	{"resize", mapper.Op{Kind: mapper.Resize, Name: "v", Volume: mapfmt.UUID{1}, Size: 1 << 50, RequestID: [16]byte{4}},
+		func(op *mapper.Op) { op.Info = info }},
+	{"usage", mapper.Op{Kind: mapper.UsageOf, Name: "v"},
+		func(op *mapper.Op) {
+			op.Usage = mapper.Usage{Allocated: 3 << 40, Exclusive: 1 << 40, Shared: 2 << 40, Objects: 7}
+		}},
+	{"diff", mapper.Op{Kind: mapper.Diff, Name: "v", Other: "s", Index: 1 << 33, Ranges: make([]mapper.Range, 20)},
+		func(op *mapper.Op) {
+			op.Ranges[0] = mapper.Range{Offset: 1 << 49, Length: 4096}
+			op.Ranges[1] = mapper.Range{Offset: 1<<49 + 8192, Length: 1 << 40, Kind: mapper.RangeZero}
+			op.N, op.Index, op.More = 2, 1<<34, true
+		}},
+	{"last diff", mapper.Op{Kind: mapper.Diff, Name: "v", Other: "s", Ranges: make([]mapper.Range, 1)}, func(*mapper.Op) {}},
 	{"remove", mapper.Op{Kind: mapper.Delete, Name: "v", Volume: mapfmt.UUID{1}, RequestID: [16]byte{4}}, func(*mapper.Op) {}},
+}
+
+// names encodes names as the data of SNAPSHOT_GROUP.
+func names(list ...string) []byte {
+	b := make([]byte, 4096)
+	n := 0
+	for _, name := range list {
+		n, _ = blocker.PutName(b, n, name)
+	}
+	return b[:n]
 }
 
 var ignoreDone = cmpopts.IgnoreFields(mapper.Op{}, "Done", "User")
@@ -114,7 +148,10 @@ func TestFields(t *testing.T) {
 				seen = *op
 				// Room for the answer: what it holds beforehand means nothing.
 				seen.Entries = make([]mapfmt.Entry, len(op.Entries))
-				seen.Data = make([]byte, len(op.Data))
+				if op.Kind == mapper.List {
+					seen.Data = make([]byte, len(op.Data))
+				}
+				seen.Ranges = make([]mapper.Range, len(op.Ranges))
 				answer(op)
 				return nil
 			})
@@ -127,6 +164,7 @@ func TestFields(t *testing.T) {
 				op, want := x.op, x.op
 				op.Entries = append([]mapfmt.Entry(nil), x.op.Entries...)
 				op.Data = append([]byte(nil), x.op.Data...)
+				op.Ranges = append([]mapper.Range(nil), x.op.Ranges...)
 				answer = x.answer
 				if err := mapper.Do(m, &op); err != nil {
 					t.Errorf("%s: %v", x.name, err)
@@ -137,6 +175,7 @@ func TestFields(t *testing.T) {
 				}
 				want.Entries = append([]mapfmt.Entry(nil), x.op.Entries...)
 				want.Data = append([]byte(nil), x.op.Data...)
+				want.Ranges = append([]mapper.Range(nil), x.op.Ranges...)
 				answer(&want)
 				if d := cmp.Diff(want, op, ignoreDone, cmpopts.EquateEmpty()); d != "" {
 					t.Errorf("%s: came back otherwise:\n%s", x.name, d)
@@ -231,6 +270,13 @@ func TestRefusedByTheServer(t *testing.T) {
 		"entry of odd bottom":  {op: xseg.OpCommit, target: "v", inline: append([]byte{3, 0}, make([]byte, 198)...)},
 		"no snapshot name":     {op: xseg.OpSnapshot, target: "v"},
 		"empty snapshot name":  {op: xseg.OpSnapshot, target: "v", data: make([]byte, remote.NameArgsBytes)},
+		"no new name":          {op: xseg.OpRename, target: "v"},
+		"no group":             {op: xseg.OpSnapshotGroup},
+		"group of many":        {op: xseg.OpSnapshotGroup, inline: append(make([]byte, 19), 1, 0, 0, 0, 0)},
+		"bit of a group":       {op: xseg.OpSnapshot, target: "v", data: make([]byte, remote.NameArgsBytes), inline: make([]byte, 23)},
+		"no room for ranges":   {op: xseg.OpDiff, target: "v", data: make([]byte, remote.NameArgsBytes)},
+		"too many ranges":      {op: xseg.OpDiff, target: "v", size: 11, data: make([]byte, remote.NameArgsBytes)},
+		"no other name":        {op: xseg.OpDiff, target: "v", size: 1, data: make([]byte, remote.NameArgsBytes)},
 		"no clone arguments":   {op: xseg.OpClone, target: "v", data: make([]byte, remote.CloneArgsBytes-1)},
 		"negative size":        {op: xseg.OpClone, target: "v", data: negativeSize()},
 	} {

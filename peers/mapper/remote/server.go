@@ -127,7 +127,8 @@ func (j *job) reply() (serviced uint64) {
 	r, op := j.req, &j.op
 	r.SetPayloadLen(0)
 	switch op.Kind {
-	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Snapshot:
+	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Snapshot, mapper.Rename, mapper.Rollback,
+		mapper.Resize:
 		PutInfo(r.Payload(), &op.Info)
 		r.SetPayloadLen(InfoBytes)
 	case mapper.MapWrite, mapper.Commit:
@@ -147,8 +148,24 @@ func (j *job) reply() (serviced uint64) {
 		le.PutUint32(r.Payload(), more)
 		r.SetPayloadLen(4)
 		serviced = uint64(op.N)
+	case mapper.UsageOf:
+		PutUsage(r.Payload(), op.Usage)
+		r.SetPayloadLen(UsageBytes)
+	case mapper.Diff:
+		serviced = j.replyDiff()
 	}
 	return serviced
+}
+
+func (j *job) replyDiff() uint64 {
+	r, op := j.req, &j.op
+	b := r.Data()
+	for i, x := range op.Ranges[:op.N] {
+		PutRange(b[i*RangeBytes:], x)
+	}
+	PutDiffNext(r.Payload(), op.Index, op.More)
+	r.SetPayloadLen(DiffNextBytes)
+	return uint64(op.N)
 }
 
 // kinds maps the numbers of requests back to kinds; 0 = not an operation of a mapper.
@@ -185,6 +202,8 @@ func decodeTarget(op *mapper.Op, name string) error {
 	case mapper.List:
 		op.Other = name
 		return nil
+	case mapper.SnapshotGroup:
+		return nil
 	case mapper.MapRead, mapper.MapWrite, mapper.Commit, mapper.Flush, mapper.Close:
 		if name == "" {
 			return nil
@@ -204,9 +223,22 @@ func (j *job) decodeArgs() (err error) {
 		op.Index = int64(r.Offset())
 	case mapper.Commit:
 		op.Index = int64(r.Offset())
+		op.Replace = r.Flags()&xseg.ReqReplace != 0
 		err = Entry(r.PayloadIn(), &op.Entry)
 	case mapper.Snapshot:
+		if err = j.decodeGroup(); err == nil {
+			op.Other, err = NameArgs(r.Data())
+		}
+	case mapper.Rename, mapper.Rollback:
 		op.Other, err = NameArgs(r.Data())
+	case mapper.Resize:
+		op.Size = int64(r.Size())
+	case mapper.SnapshotGroup:
+		op.Data = append([]byte(nil), r.Data()...)
+		err = j.decodeGroup()
+	case mapper.Diff:
+		op.Index = int64(r.Offset())
+		err = j.decodeDiff(r.Size(), len(r.Data()))
 	case mapper.Clone:
 		var a CloneArgs
 		a, err = ParseCloneArgs(r.Data())
@@ -226,4 +258,24 @@ func (j *job) decodeMapRead(count uint64, room int) error {
 	}
 	j.op.Entries = j.entries[:count]
 	return nil
+}
+
+// decodeGroup reads group arguments; a snapshot that belongs to none may come without.
+func (j *job) decodeGroup() error {
+	in, op := j.req.PayloadIn(), &j.op
+	if len(in) == 0 && op.Kind == mapper.Snapshot {
+		return nil
+	}
+	a, err := ParseGroupArgs(in)
+	op.Group, op.Members = a.Group, a.Members
+	return err
+}
+
+func (j *job) decodeDiff(count uint64, room int) (err error) {
+	if count == 0 || count > uint64(room/RangeBytes) {
+		return fmt.Errorf("%d ranges into %d bytes: %w", count, room, mapper.ErrArgument)
+	}
+	j.op.Ranges = make([]mapper.Range, count)
+	j.op.Other, err = NameArgs(j.req.Data())
+	return err
 }

@@ -40,6 +40,7 @@ var law = map[string][]string{
 	"peers/peer":               {"xseg", "internal/config"},
 	"peers":                    {"peers/peer", "peers/blocker", "peers/mapper", "xseg", "internal/config", "internal/mapfmt", "internal/volume", "internal/nbd"},
 	"internal/mapfmt":          {},
+	"internal/audit":           {"internal/mapfmt", "peers/blocker"},
 	"internal/config":          {},
 	"internal/volume":          {"xseg", "internal/config", "internal/mapfmt", "peers/mapper"},
 	"internal/nbd":             {},

@@ -17,6 +17,8 @@ type Config struct {
 	After func(d time.Duration, f func())
 	// Route says which port serves a volume and whether that is this engine. nil: this one.
 	Route func(UUID) (port uint32, here bool)
+	// MaxFreeze is how long a Freeze lasts whose Snapshot doesn't come. 0 = 2 s.
+	MaxFreeze time.Duration
 	// MaxParked is how many operations and pieces wait per volume before further operations get
 	// ErrAgain. 0 = 4096, which is more than the slots of any channel.
 	MaxParked int
@@ -29,9 +31,13 @@ type Config struct {
 const (
 	defaultMaxParked = 4096
 	defaultMaxPages  = 1024
+	defaultMaxFreeze = 2 * time.Second
 	// maxPieces is how many pieces of one operation are under way: those of the largest request
 	// that carries data go out together, and a discard of a whole volume takes bounded memory.
 	maxPieces = 66
+	// maxFlattening is the same for Flatten, each piece of which copies an object: few, so that
+	// the volume's other requests don't wait behind them at the storage.
+	maxFlattening = 2
 	// maxTries ends a piece with EIO that has met a stale answer so often in a row.
 	maxTries = 8
 	// First and longest wait before the mapper is asked again after "not now".
@@ -43,8 +49,9 @@ const (
 type Engine struct {
 	cfg     Config
 	volumes map[UUID]*volume
-	pages   []*page // all of them, for eviction
-	hand    int     // next to be looked at for eviction
+	renamed map[UUID]string // the names of volumes that were renamed here
+	pages   []*page         // all of them, for eviction
+	hand    int             // next to be looked at for eviction
 
 	// What has happened and wasn't looked at yet.
 	running  bool
@@ -74,15 +81,18 @@ func New(cfg Config) *Engine {
 	if cfg.MaxPages == 0 {
 		cfg.MaxPages = defaultMaxPages
 	}
+	if cfg.MaxFreeze == 0 {
+		cfg.MaxFreeze = defaultMaxFreeze
+	}
 	if cfg.Route == nil {
 		cfg.Route = func(UUID) (uint32, bool) { return 0, true }
 	}
-	return &Engine{cfg: cfg, volumes: map[UUID]*volume{}}
+	return &Engine{cfg: cfg, volumes: map[UUID]*volume{}, renamed: map[UUID]string{}}
 }
 
 // Submit begins an operation. It doesn't block; Done may run before it returns.
 func (e *Engine) Submit(op *Op) {
-	op.Err, op.Info, op.opState = nil, mapper.Info{}, opState{}
+	op.Err, op.Info, op.Copied, op.opState = nil, mapper.Info{}, 0, opState{}
 	e.accepted.push(op)
 	e.run()
 }
@@ -131,12 +141,12 @@ func (e *Engine) accept(op *Op) {
 		return
 	}
 	switch op.Kind {
-	case Read, Write, WriteZeroes, Discard, Flush:
+	case Read, Write, WriteZeroes, Discard, Flatten, Flush:
 		e.acceptIO(op)
 	case Open, Info:
 		e.ask(question{then: (*Engine).infoAnswered, client: op,
 			Op: mapper.Op{Kind: infoKinds[op.Kind], Volume: op.Volume, Name: string(op.Name)}})
-	case Close, Snapshot, Delete:
+	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw:
 		e.acceptChange(op)
 	default:
 		e.finish(op, mapper.ErrArgument)

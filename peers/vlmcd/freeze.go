@@ -4,10 +4,23 @@ import (
 	"archipelago/peers/mapper"
 )
 
-var changeKinds = [...]mapper.Kind{Close: mapper.Close, Snapshot: mapper.Snapshot, Delete: mapper.Delete}
+var changeKinds = [...]mapper.Kind{
+	Close: mapper.Close, Snapshot: mapper.Snapshot, Delete: mapper.Delete, Rename: mapper.Rename,
+	Rollback: mapper.Rollback, Resize: mapper.Resize,
+}
 
-// isChange says that an operation changes the map of its volume as a whole.
-func isChange(k Kind) bool { return k == Close || k == Snapshot || k == Delete }
+// isChange says that an operation needs a frozen volume.
+func isChange(k Kind) bool {
+	switch k {
+	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw:
+		return true
+	}
+	return false
+}
+
+// flushesFirst says that a change needs what was acknowledged in the map. Flushing before the
+// freeze makes the freeze shorter.
+func flushesFirst(k Kind) bool { return k == Close || k == Snapshot || k == Resize || k == Freeze }
 
 // acceptChange takes a new map change. It needs the UUID first: requests in flight go by that.
 func (e *Engine) acceptChange(op *Op) {
@@ -21,11 +34,14 @@ func (e *Engine) acceptChange(op *Op) {
 	}
 	v := e.volumeOf(op.Volume)
 	op.vol = v
-	if v.open && !v.frozen && op.Kind != Delete {
+	switch {
+	case op.Token != 0 && op.Kind != Freeze:
+		e.endHold(op)
+	case v.open && !v.frozen && flushesFirst(op.Kind):
 		e.joinFlush(op)
-		return
+	default:
+		e.freeze(op)
 	}
-	e.freeze(op)
 }
 
 func (e *Engine) changeNamed(q *question) {
@@ -73,9 +89,19 @@ func (e *Engine) drained(v *volume) {
 		return
 	}
 	v.changing = true
+	if op.Kind == Freeze {
+		e.holdFrozen(op)
+		return
+	}
+	e.forward(op)
+}
+
+// forward sends a map change to the mapper.
+func (e *Engine) forward(op *Op) {
+	v := op.vol
 	e.ask(question{then: (*Engine).changeAnswered, vol: v, client: op,
 		Op: mapper.Op{Kind: changeKinds[op.Kind], Volume: v.uuid, Name: string(op.Name), Other: op.Other,
-			RequestID: op.RequestID}})
+			Size: op.Size, RequestID: op.RequestID, Group: op.Group, Members: op.Members}})
 }
 
 func (e *Engine) changeAnswered(q *question) {
@@ -85,9 +111,10 @@ func (e *Engine) changeAnswered(q *question) {
 		e.finish(op, q.Err) // the mapper names the volume
 	} else {
 		op.Info = q.Info
-		if op.Kind == Snapshot {
+		if q.Info.UUID != (UUID{}) {
 			op.Info.Port, _ = e.cfg.Route(q.Info.UUID)
 		}
+		e.noteName(op)
 		e.finish(op, nil)
 	}
 	e.drained(v)

@@ -45,6 +45,8 @@ func (e *Engine) begin(op *Op) {
 	switch {
 	case op.Kind == Flush || op.closing:
 		e.joinFlush(op)
+	case op.started && op.end > v.info.Size:
+		e.abandon(op, fmt.Errorf("volume %s: the volume has shrunk: %w", op.Name, beyondEnd(op.Kind)))
 	case op.started:
 		e.advance(op)
 	case op.Flags&FlagFlush != 0 && !op.flushed:
@@ -77,13 +79,25 @@ func (e *Engine) checkRange(op *Op) error {
 		return fmt.Errorf("%d bytes at %d: %w", op.Length, op.Offset, mapper.ErrArgument)
 	}
 	if op.Offset > v.info.Size || op.Length > v.info.Size-op.Offset {
-		err := mapper.ErrArgument
-		if op.Kind == Write {
-			err = mapper.ErrNoSpace
-		}
-		return fmt.Errorf("%d bytes at %d of %d: %w", op.Length, op.Offset, v.info.Size, err)
+		return fmt.Errorf("%d bytes at %d of %d: %w", op.Length, op.Offset, v.info.Size, beyondEnd(op.Kind))
 	}
 	return nil
+}
+
+// atOnce is how many pieces of op may be under way.
+func (op *Op) atOnce() int {
+	if op.Kind == Flatten {
+		return maxFlattening
+	}
+	return maxPieces
+}
+
+// beyondEnd is the error of a range that isn't in the volume.
+func beyondEnd(k Kind) error {
+	if k == Write {
+		return mapper.ErrNoSpace
+	}
+	return mapper.ErrArgument
 }
 
 // advance makes pieces of what has none yet, as many as may be under way, and ends the operation
@@ -93,7 +107,7 @@ func (e *Engine) advance(op *Op) {
 		return
 	}
 	op.advancing = true
-	for op.cursor < op.end && op.live < maxPieces && op.Err == nil {
+	for op.cursor < op.end && op.live < op.atOnce() && op.Err == nil {
 		if e.stopping || op.vol.frozen || !op.vol.open {
 			e.parkOp(op)
 			break

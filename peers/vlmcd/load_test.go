@@ -159,6 +159,12 @@ func (l *load) io() {
 		first, count = first&^7, min((count+7)&^7, sectors-first&^7)
 	}
 	kind := []Kind{Read, Read, Write, Write, Write, WriteZeroes, Discard, Flush}[rng.IntN(8)]
+	if rng.IntN(12) == 0 { // whole objects
+		per := int(v.info.ObjectSize / mapfmt.SectorSize)
+		first -= first % per
+		count = min(per*(1+rng.IntN(2)), sectors-first)
+		kind = []Kind{Discard, WriteZeroes, Flatten}[rng.IntN(3)]
+	}
 	if v.snapshot && kind != Read {
 		return
 	}
@@ -166,7 +172,7 @@ func (l *load) io() {
 		first, count = 0, 0
 	}
 	r := l.request(v, kind, first, count)
-	if rng.IntN(6) == 0 && kind != Read && kind != Flush {
+	if rng.IntN(6) == 0 && kind != Read && kind != Flush && kind != Flatten {
 		r.flags |= FlagFUA
 	}
 	r.push()
@@ -228,7 +234,7 @@ func (l *load) kill() {
 	l.w.rng.Shuffle(len(live), func(i, j int) { live[i], live[j] = live[j], live[i] })
 	for _, r := range live {
 		r.op = nil
-		if r.kind <= Discard && r.ended == nil && l.w.rng.IntN(4) == 0 {
+		if (r.kind <= Discard || r.kind == Flatten) && r.ended == nil && l.w.rng.IntN(4) == 0 {
 			if r.wrote != nil {
 				r.wrote.end, r.wrote.maybe = l.w.now, true
 			}

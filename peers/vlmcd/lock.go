@@ -25,6 +25,7 @@ type work struct {
 	reserved mapfmt.Level // merging, born: the own object, not committed yet
 	name     string       // of it
 	waiting  pieceList    // asking, merging: hold their locks
+	dropper  *piece       // holds all sub-blocks, and takes the object out of the map
 	merge    mergeState
 
 	committing bool
@@ -104,6 +105,9 @@ func (e *Engine) unlock(p *piece) {
 func (e *Engine) unlockIn(p *piece, w *work) {
 	if p.locked == 0 {
 		return
+	}
+	if w.dropper == p {
+		w.dropper = nil
 	}
 	w.locked &^= p.locked
 	p.locked = 0

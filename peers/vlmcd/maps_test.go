@@ -22,6 +22,8 @@ type fakeMapper struct {
 	counts map[mapper.Kind]int
 	sticky bool // remembers reservations, which the contract allows within one engine's life
 	stale  int  // percent of COMMITs that find their reservation forgotten
+	// noSpace makes every COMMIT fail, as a full disk may.
+	noSpace bool
 }
 
 type vmap struct {
@@ -96,7 +98,7 @@ func (m *fakeMapper) run(op *mapper.Op) error {
 	switch op.Kind {
 	case mapper.Open, mapper.InfoOf:
 		return m.openOrInfo(op)
-	case mapper.Close, mapper.Delete, mapper.Snapshot:
+	case mapper.Close, mapper.Delete, mapper.Snapshot, mapper.Rename, mapper.Rollback, mapper.Resize:
 		return m.change(op)
 	}
 	v := m.byUUID(op.Volume)
@@ -171,16 +173,25 @@ func (m *fakeMapper) change(op *mapper.Op) error {
 		if m.byName[op.Other] != nil {
 			return fmt.Errorf("volume %s: %w", op.Other, mapper.ErrExists)
 		}
-		s := m.create(op.Other, v.info.Size, v.info.ObjectSize)
-		s.Flags = flagReadOnly
-		n := m.byName[op.Other]
-		n.info, n.entries, n.durable = s, maps.Clone(v.entries), maps.Clone(v.entries)
-		v.info.Epoch++
-		clear(v.reserved)
-		op.Info = s
+		op.Info = m.snapshot(v, op.Other)
+	case mapper.Rename, mapper.Rollback, mapper.Resize:
+		if err := m.reshape(v, op); err != nil {
+			return err
+		}
+		op.Info = v.info
 	}
 	m.done[op.RequestID] = op.Info
 	return nil
+}
+
+func (m *fakeMapper) snapshot(v *vmap, name string) mapper.Info {
+	s := m.create(name, v.info.Size, v.info.ObjectSize)
+	s.Flags = flagReadOnly
+	n := m.byName[name]
+	n.info, n.entries, n.durable = s, maps.Clone(v.entries), maps.Clone(v.entries)
+	v.info.Epoch++
+	clear(v.reserved)
+	return s
 }
 
 // mustBeDrained fails if something of the volume is still under way.
@@ -229,6 +240,12 @@ func (m *fakeMapper) mapWrite(v *vmap, op *mapper.Op) error {
 
 func (m *fakeMapper) commit(v *vmap, op *mapper.Op) error {
 	e := op.Entry
+	if m.noSpace {
+		return fmt.Errorf("pending log: %w", mapper.ErrNoSpace)
+	}
+	if op.Replace {
+		return m.replace(v, op)
+	}
 	if err := e.Check(); err != nil {
 		m.w.t.Fatalf("COMMIT of %+v: %v", e, err)
 	}

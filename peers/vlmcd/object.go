@@ -26,6 +26,8 @@ type object struct {
 	stale  bool      // to be asked for again before it is used
 	seq    uint64    // of the last change that it shows; see volume.commitSeq
 	work   *work     // while it is copied on write or reloaded
+
+	writers int // pieces that write in place
 }
 
 // check refuses an entry that can't be used.

@@ -30,11 +30,30 @@ const (
 	// Close flushes, forgets the volume, and lets the mapper give its lock up.
 	Close
 	// Snapshot makes snapshot Other of volume Name at one point in time; Info is the snapshot's.
+	// With Token it is a member of Group: the volume must still be under the freeze of that token,
+	// else ErrStale.
 	Snapshot
 	// Delete removes the volume or snapshot Name; with Volume set only if it is still that one.
 	Delete
 	// Info fills Info for Name.
 	Info
+	// Rename gives the volume or snapshot Name the name Other. Requests that come under the old
+	// name go on, as far as this engine lives.
+	Rename
+	// Rollback makes volume Name as snapshot Other is; Info is the volume's.
+	Rollback
+	// Resize gives volume Name Size bytes; Info. Requests that wait and lie beyond the new end end
+	// with ErrNoSpace (writes) or ErrArgument.
+	Resize
+	// Freeze stops volume Name for a snapshot of several volumes: when Done runs, all that was
+	// acknowledged is in the map, nothing is under way, and Token names the freeze. It ends with
+	// the Snapshot of that token, or Thaw, or by itself after a while.
+	Freeze
+	// Thaw ends the freeze of Token. Of one that has ended: success.
+	Thaw
+	// Flatten copies what [Offset, Offset+Length) shares with other volumes, so that each object
+	// of the volume is one of its own. Copied is what that took. It may be begun again at any time.
+	Flatten
 )
 
 // Flags modify an Op.
@@ -60,17 +79,22 @@ const (
 type Op struct {
 	Kind      Kind
 	Flags     Flags
-	Volume    UUID   // required for I/O and Flush; optional for the others
-	Name      []byte // of the volume: it may have to be opened again at any time
-	Other     string // Snapshot: the new name
+	Volume    UUID     // required for I/O and Flush; optional for the others
+	Name      []byte   // of the volume: it may have to be opened again at any time
+	Other     string   // Snapshot, Rename: the new name; Rollback: the snapshot
+	Size      int64    // Resize
+	Group     [16]byte // Snapshot with Token
+	Members   int      // of Group
+	Token     uint64   // Snapshot, Thaw; the result of Freeze
 	Offset    int64
-	Length    int64  // WriteZeroes and Discard; Read and Write go by Data
+	Length    int64  // WriteZeroes, Discard, Flatten; Read and Write go by Data
 	Data      []byte // Read, Write
 	RequestID [16]byte
 
 	// Results, valid once Done has begun.
-	Info mapper.Info
-	Err  error
+	Info   mapper.Info
+	Copied int64 // Flatten: bytes
+	Err    error
 
 	// Done is called exactly once, on the engine's thread. It may submit other operations.
 	Done func(*Op)
@@ -99,7 +123,7 @@ type opState struct {
 
 // modifies says whether the operation changes bytes.
 func (op *Op) modifies() bool {
-	return op.Kind == Write || op.Kind == WriteZeroes || op.Kind == Discard
+	return op.Kind == Write || op.Kind == WriteZeroes || op.Kind == Discard || op.Kind == Flatten
 }
 
 // opList is a queue of operations; an Op is in one at most.

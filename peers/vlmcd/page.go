@@ -18,7 +18,7 @@ type page struct {
 	objects [pageEntries]*object // nil: nothing is there, zeros
 	loading bool
 	waiters pieceList // while loading
-	pins    int       // objects with work: they hold what no answer could bring back
+	pins    int       // objects with work and writes in place: no answer could bring them back
 	used    bool      // since the hand came by
 }
 

@@ -20,11 +20,20 @@ func (e *Engine) reopen(v *volume) {
 	if e.stopping || v.open || v.opening || v.frozen || v.timer || v.parked == 0 {
 		return
 	}
-	name := v.firstName()
+	name := e.nameOf(v)
 	v.opening = true
 	v.running++
 	e.ask(question{then: (*Engine).openAnswered, vol: v,
 		Op: mapper.Op{Kind: mapper.Open, Volume: v.uuid, Name: name}})
+}
+
+// nameOf is the name under which the volume is opened: the one that it was given here, or else that
+// of the request that waits longest.
+func (e *Engine) nameOf(v *volume) string {
+	if name, ok := e.renamed[v.uuid]; ok {
+		return name
+	}
+	return v.firstName()
 }
 
 // firstName is a name under which the volume may be opened. Each request brings one: they are
@@ -51,6 +60,9 @@ func (e *Engine) openAnswered(q *question) {
 	case mapper.Errno(err) == errAgain:
 		e.failParked(v, err, func(op *Op) bool { return op.Flags&FlagNoWait != 0 })
 		e.retryLater(v)
+	case e.renamed[v.uuid] == q.Name:
+		delete(e.renamed, v.uuid) // it was renamed again, or removed, behind this engine's back
+		e.reopen(v)
 	default:
 		e.failParked(v, err, func(op *Op) bool { return string(op.Name) == q.Name })
 		e.reopen(v)
@@ -64,10 +76,7 @@ func (e *Engine) resume(v *volume) {
 	pieces, ops := v.parkedPieces.take(), v.parkedOps.take()
 	v.parked = 0
 	if !v.frozen && v.open && !e.stopping {
-		for p := pieces.head; p != nil; p = p.next {
-			v.running++
-		}
-		e.wake(pieces)
+		e.unpark(v, pieces)
 	} else {
 		for p := pieces.pop(); p != nil; p = pieces.pop() {
 			v.parkedPieces.push(p)
@@ -79,6 +88,21 @@ func (e *Engine) resume(v *volume) {
 		e.begin(op)
 	}
 	e.reopen(v)
+}
+
+// unpark gives parked pieces their turn, but for those that lie beyond the end by now.
+func (e *Engine) unpark(v *volume, pieces pieceList) {
+	for p := pieces.pop(); p != nil; p = pieces.pop() {
+		v.running++
+		end := p.index<<v.objectShift + p.off + p.n
+		if end > v.info.Size {
+			e.endPiece(p, e.failure(p, beyondEnd(p.op.Kind)))
+			continue
+		}
+		// The volume may have grown: what was the end of it isn't any more.
+		p.all = p.off == 0 && p.n == min(v.objectSize, v.info.Size-p.index<<v.objectShift)
+		e.runnable.push(p)
+	}
 }
 
 // failParked ends what is parked and chosen. The other operations stay as they are.
@@ -131,16 +155,14 @@ func (e *Engine) retryLater(v *volume) {
 
 // wakeVolume is the end of a wait. It comes from outside the loop of events.
 func (e *Engine) wakeVolume(v *volume) {
-	busy := e.running
-	e.running = true
-	if v.open && !v.frozen {
-		e.resume(v)
-	} else {
-		e.reopen(v)
-	}
-	e.forget(v)
-	e.running = busy
-	e.run()
+	e.event(func() {
+		if v.open && !v.frozen {
+			e.resume(v)
+		} else {
+			e.reopen(v)
+		}
+		e.forget(v)
+	})
 }
 
 // again parks p because the mapper can't answer now.

@@ -11,6 +11,7 @@ type piece struct {
 	index int64  // of the object
 	off   int64  // in the object
 	n     int64  // bytes
+	all   bool   // it covers all of the object that lies in the volume
 	data  []byte // Read, Write
 
 	wants  uint64 // sub-blocks that it waits for
@@ -21,6 +22,9 @@ type piece struct {
 	calls  int    // calls of the blocker under way
 	tries  int    // times that it was begun again
 	err    error
+
+	writing bool // in place: counts in object.writers
+	idle    bool // waits until nobody writes in place
 }
 
 type pieceList struct{ head, tail *piece }
@@ -67,6 +71,7 @@ func (e *Engine) newPiece(op *Op) *piece {
 	p.index = op.cursor >> v.objectShift
 	p.off = op.cursor & (v.objectSize - 1)
 	p.n = min(op.end-op.cursor, v.objectSize-p.off)
+	p.all = p.off == 0 && p.n == min(v.objectSize, v.info.Size-op.cursor)
 	if op.Kind == Read || op.Kind == Write {
 		from := op.cursor - op.Offset
 		p.data = op.Data[from : from+p.n]

@@ -70,6 +70,9 @@ func (e *Engine) read(p *piece) {
 func (e *Engine) filled(p *piece) {
 	err := p.err
 	p.err = nil
+	if p.writing {
+		e.written(p)
+	}
 	switch {
 	case err == nil && p.locked != 0:
 		e.readyToCommit(p)

@@ -38,7 +38,7 @@ func (e *Engine) reserved(q *question) {
 	case entry.Levels[0].Mask != 0:
 		// It is there already: committed before a restart, by a request that is repeated now.
 		o.set(v, &entry, v.readSeq())
-	case entry.NumLevels > mapfmt.MaxLevels:
+	case entry.NumLevels > mapfmt.MaxLevels && w.dropper == nil:
 		e.bear(o, &entry)
 		e.merge(o, &entry)
 		return

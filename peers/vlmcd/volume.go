@@ -33,6 +33,7 @@ type volume struct {
 	// changing is set while the map change of a freeze is at the mapper.
 	changing bool
 	changes  opList // map changes, in order
+	hold     uint64 // token of the freeze that waits for its snapshot; 0 = none
 
 	parked       int // operations and pieces in the two lists
 	parkedOps    opList

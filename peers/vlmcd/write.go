@@ -9,40 +9,69 @@ import (
 // the present translation and the locks that the piece holds, so it may be called again whenever
 // one of them has changed.
 func (e *Engine) modify(p *piece) {
-	v, o := p.vol, p.obj
+	o := p.obj
 	present := o.present()
-	if p.op.Kind != Write && !trim(p, present) {
+	if p.op.Kind != Write && !e.trim(p, present) {
 		e.endPiece(p, nil)
 		return
 	}
-	need := mapfmt.TouchedMask(v.objectSize, p.off, p.n) &^ present
-	if need == 0 {
+	touched := p.touched()
+	need := touched &^ present
+	switch {
+	case p.whole():
+		need = mapfmt.FullMask
+	case need == 0 && o.dropped():
+		need = touched // wait for what becomes of the object
+	case need == 0:
 		e.unlock(p)
 		e.inPlace(p)
 		return
 	}
-	if !e.lock(p, need) {
+	if !e.lock(p, need) || p.whole() && !o.stillFor(p) {
 		return
 	}
 	// An own object that the map names already needs no MAPW: its birth is known, and a commit
 	// under another epoch or term is refused. Only after that the mapper is asked, which may have
 	// been restarted and takes the lock again for what begins a write.
 	if o.own && !o.work.askFirst || o.work.state == born {
-		e.fill(p)
+		e.change(p)
 		return
 	}
 	e.reserve(p)
 }
 
+// touched returns the sub-blocks that p is about.
+func (p *piece) touched() uint64 {
+	size := p.vol.objectSize
+	if p.op.Kind == Flatten {
+		return mapfmt.TouchedMask(size, 0, size)
+	}
+	return mapfmt.TouchedMask(size, p.off, p.n)
+}
+
+// change begins what p does to the own object, which it has locked.
+func (e *Engine) change(p *piece) {
+	switch {
+	case p.whole():
+		e.drop(p)
+	case p.op.Kind == Flatten:
+		e.copyUp(p)
+	default:
+		e.fill(p)
+	}
+}
+
 // trim takes from a piece that makes zeros what needs no change; false if nothing is left. What
 // reads as zeros already stays as it is, and a discard leaves alone the parts of a sub-block that
 // isn't in an own object: there is nothing to give back, and zeros would cost a copy.
-func trim(p *piece, present uint64) bool {
+func (e *Engine) trim(p *piece, present uint64) bool {
 	v, o := p.vol, p.obj
-	if len(o.levels) == 0 {
+	switch {
+	case len(o.levels) == 0:
 		return false
-	}
-	if p.op.Kind == WriteZeroes {
+	case p.op.Kind == Flatten:
+		return o.shared()
+	case p.op.Kind == WriteZeroes || p.whole():
 		return true
 	}
 	size := mapfmt.SubBlockSize(v.objectSize)
@@ -70,7 +99,22 @@ func (e *Engine) inPlace(p *piece) {
 			op.Flags = blocker.FlagFUA
 		}
 	}
+	p.writing = true
+	o.writers++
+	o.page.pins++
 	e.blockerCall(p, op)
+}
+
+// written ends a write in place.
+func (e *Engine) written(p *piece) {
+	o := p.obj
+	p.writing = false
+	o.writers--
+	o.page.pins--
+	if w := o.work; o.writers == 0 && w != nil && w.dropper != nil && w.dropper.idle {
+		w.dropper.idle = false
+		e.runnable.push(w.dropper)
+	}
 }
 
 var dataKinds = [...]blocker.Kind{

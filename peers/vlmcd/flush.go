@@ -20,8 +20,12 @@ func (e *Engine) joinFlush(op *Op) {
 func (e *Engine) sendFlush(v *volume) {
 	v.flushNow = v.flushNext.take()
 	v.flushing, v.flushSeq = true, v.commitSeq
+	name, ok := e.renamed[v.uuid]
+	if !ok {
+		name = string(v.flushNow.head.Name)
+	}
 	e.ask(question{then: (*Engine).flushAnswered, vol: v,
-		Op: mapper.Op{Kind: mapper.Flush, Volume: v.uuid, Name: string(v.flushNow.head.Name)}})
+		Op: mapper.Op{Kind: mapper.Flush, Volume: v.uuid, Name: name}})
 }
 
 func (e *Engine) flushAnswered(q *question) {

@@ -97,6 +97,9 @@ func (s *service) serve(ctx context.Context) error {
 func (s *service) start(ctx context.Context) error {
 	for _, t := range s.threads {
 		if err := t.start(ctx); err != nil {
+			if ctx.Err() != nil {
+				s.stop() // the first threads may serve already
+			}
 			return err
 		}
 	}

@@ -32,9 +32,9 @@ func (s *Store) appendTo(o *object, op *blocker.Op) (int64, error) {
 	if st.Size != op.Offset {
 		return st.Size, blocker.ErrConflict
 	}
-	if err := s.disk.write(o.fd, o.path, op.Data, op.Offset); err != nil {
+	if err := s.writeAt(o, op.Data, op.Offset); err != nil {
 		// What was written of it goes again: the next append names the same offset.
-		if cut := s.disk.truncate(o.fd, o.path, op.Offset); cut != nil {
+		if cut := s.cutTo(o, op.Offset); cut != nil {
 			s.log.Warn("torn append stays", "object", o.name, "error", cut)
 		}
 		return 0, err
@@ -55,7 +55,7 @@ func (s *Store) truncateTail(op *blocker.Op) (bool, error) {
 	now, err := fstat(o.fd)
 	if err == nil && now.Size > op.Offset {
 		now.Size = op.Offset
-		err = s.disk.truncate(o.fd, o.path, op.Offset)
+		err = s.cutTo(o, op.Offset)
 	}
 	if err != nil {
 		s.endChange(o)

@@ -8,11 +8,10 @@ import (
 	"archipelago/peers/blocker"
 )
 
-const copyBuffer = 256 << 10
-
-// copyBuffers holds *[]byte of copyBuffer bytes.
+// copyBuffers holds *[]byte of bounceSize bytes, aligned: apart from bounces, which a copy may need
+// besides.
 var copyBuffers = sync.Pool{New: func() any {
-	b := make([]byte, copyBuffer)
+	b := alignedBuffer(bounceSize)
 	return &b
 }}
 
@@ -74,11 +73,11 @@ func (c *copier) data(from, to int64) error {
 	p := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(p)
 	for from < to {
-		b := (*p)[:min(to-from, copyBuffer)]
-		if err := readFull(c.src.fd, b, from); err != nil {
+		b := (*p)[:min(to-from, bounceSize)]
+		if err := c.s.readAt(c.src, b, from); err != nil {
 			return err
 		}
-		if err := c.s.disk.write(c.dst.fd, c.dst.path, b, from+c.shift); err != nil {
+		if err := c.s.writeAt(c.dst, b, from+c.shift); err != nil {
 			return err
 		}
 		from += int64(len(b))

@@ -14,6 +14,7 @@ import (
 var (
 	ErrDirectory = errors.New("unusable directory")
 	ErrInUse     = errors.New("directory is in use by another blocker")
+	ErrNoDirect  = errors.New("direct I/O isn't possible here")
 )
 
 // wrap names the object and what was done to it, and adds the contract's error that the cause means.

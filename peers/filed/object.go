@@ -27,6 +27,8 @@ type object struct {
 	bad     error    // of the sync that failed
 	running *syncRun // the sync that runs
 	next    *syncRun // the one that follows it
+
+	blocks spans // that writes lock, in a store that is direct
 }
 
 // stripe returns the lock that serialises what makes a name mean another file, or judges its size.
@@ -81,7 +83,7 @@ func (s *Store) objectLocked(name string, create bool) (*object, error) {
 		return o, nil
 	}
 	path := physical(name)
-	fd, err := s.disk.open(path, unix.O_RDWR)
+	fd, err := s.disk.open(path, s.openFlags())
 	if err == unix.ENOENT && create {
 		fd, err = s.makeFile(path)
 	}
@@ -91,9 +93,17 @@ func (s *Store) objectLocked(name string, create bool) (*object, error) {
 	return s.keep(name, path, fd), nil
 }
 
+// openFlags are those of an object's descriptor.
+func (s *Store) openFlags() int {
+	if s.direct {
+		return unix.O_RDWR | unix.O_DIRECT
+	}
+	return unix.O_RDWR
+}
+
 func (s *Store) makeFile(path string) (fd int, err error) {
 	err = s.dirs.inside(parent(path), func() error {
-		fd, err = s.disk.open(path, unix.O_RDWR|unix.O_CREAT)
+		fd, err = s.disk.open(path, s.openFlags()|unix.O_CREAT)
 		return err
 	})
 	return fd, err

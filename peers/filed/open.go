@@ -19,6 +19,7 @@ type Options struct {
 	FDCache      int    // descriptors kept open; 0 = a default
 	Workers      int    // threads for what may block; 0 = a default
 	WriteThrough bool   // every change is durable when it ends
+	Direct       bool   // objects are read and written past the page cache
 	Log          *slog.Logger
 }
 
@@ -32,7 +33,7 @@ const (
 
 // Open opens the store in a directory, removes what a killed predecessor was writing, and returns
 // it. ErrDirectory if it isn't there or can't be written to, ErrInUse if another store of that
-// owner has it; both name the directory.
+// owner has it; both name the directory. ErrNoDirect if Direct isn't possible there.
 func Open(opts Options) (*Store, error) {
 	if opts.Owner == "" {
 		opts.Owner = "filed"
@@ -49,7 +50,13 @@ func Open(opts Options) (*Store, error) {
 		unix.Close(objects.root)
 		return nil, err
 	}
-	s, err := newStore(opts, objects, locks)
+	if opts.Direct {
+		err = objects.checkDirect()
+	}
+	var s *Store
+	if err == nil {
+		s, err = newStore(opts, objects, locks)
+	}
 	if err != nil {
 		unix.Close(objects.root)
 		unix.Close(locks.root)
@@ -77,6 +84,7 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		log:          opts.Log,
 		capacity:     fdCapacity(opts.FDCache),
 		writethrough: opts.WriteThrough,
+		direct:       opts.Direct,
 		seed:         maphash.MakeSeed(),
 		objects:      map[string]*object{},
 		dirty:        map[UUID]map[*object]struct{}{},

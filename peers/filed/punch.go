@@ -30,46 +30,82 @@ func (s *Store) zero(o *object, offset, length int64, grow bool) error {
 	if err != nil {
 		return err
 	}
-	if n := min(length, st.Size-offset); n > 0 {
-		if err := s.punch(o, offset, n); err != nil {
+	end := offset + length
+	if offset < min(end, st.Size) {
+		if err := s.clearRange(o, offset, end, st.Size); err != nil {
 			return err
 		}
 	}
-	if end := offset + length; grow && end > st.Size {
+	if grow && end > st.Size {
 		return s.growTo(o, max(offset, st.Size), end)
 	}
 	return nil
 }
 
-// punch makes a hole, or writes zeros where the file system can't.
-func (s *Store) punch(o *object, offset, length int64) error {
-	err := s.disk.punch(o.fd, o.path, offset, length)
-	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-		return s.writeZeros(o, offset, length)
+// clearRange makes from..to zeros in a file that is size bytes long, and no longer. Precondition:
+// from < size.
+func (s *Store) clearRange(o *object, from, to, size int64) error {
+	if s.direct {
+		return s.clearBlocks(o, from, to, size)
+	}
+	return s.punch(o, from, to, size)
+}
+
+// clearBlocks is clearRange without the page cache, which would clear the edges of a hole there.
+func (s *Store) clearBlocks(o *object, from, to, size int64) error {
+	first, last := ceil(from), floor(min(to, ceil(size)))
+	if first >= last { // no whole block
+		return s.writeZeros(o, from, min(to, size))
+	}
+	if err := s.writeZeros(o, from, first); err != nil {
+		return err
+	}
+	if err := s.punchLocked(o, first, last, size); err != nil {
+		return err
+	}
+	return s.writeZeros(o, last, min(to, size))
+}
+
+func (s *Store) punchLocked(o *object, from, to, size int64) error {
+	unlock := o.blocks.lock(span{from, to, true})
+	err := s.disk.punch(o.fd, o.path, from, to-from)
+	unlock()
+	if isUnsupported(err) {
+		return s.writeZeros(o, from, min(to, size))
 	}
 	return err
 }
+
+// punch makes a hole, or writes zeros where the file system can't. What reaches beyond the end of
+// the file is passed on up to the end of its last block: only so that is given back as well.
+func (s *Store) punch(o *object, from, to, size int64) error {
+	err := s.disk.punch(o.fd, o.path, from, min(to, ceil(size))-from)
+	if isUnsupported(err) {
+		return s.writeZeros(o, from, min(to, size))
+	}
+	return err
+}
+
+func isUnsupported(err error) bool { return err == unix.EOPNOTSUPP || err == unix.ENOSYS }
 
 // growTo makes a file that ends before end longer, given that [from, end) is to be zeros: by writing
 // the last block of that range. ftruncate would cut off what somebody else appends meanwhile; a
 // smaller write would mix with an overlapping one within a block.
 func (s *Store) growTo(o *object, from, end int64) error {
-	at := max(from, (end-1)/blockSize*blockSize)
-	return s.writeZeros(o, at, end-at)
+	return s.writeZeros(o, max(from, floor(end-1)), end)
 }
 
-func (s *Store) writeZeros(o *object, offset, length int64) error {
-	for length > 0 {
-		n := min(length, int64(len(zeros)))
-		if err := s.disk.write(o.fd, o.path, zeros[:n], offset); err != nil {
+// writeZeros writes zeros to from..to.
+func (s *Store) writeZeros(o *object, from, to int64) error {
+	for from < to {
+		n := min(to-from, int64(len(zeros)))
+		if err := s.writeAt(o, zeros[:n], from); err != nil {
 			return err
 		}
-		offset, length = offset+n, length-n
+		from += n
 	}
 	return nil
 }
 
-const blockSize = 4096
-
 // zeros is never written to.
-var zeros = make([]byte, 256<<10)
+var zeros = alignedBuffer(bounceSize)

@@ -67,6 +67,12 @@ func (s *Store) rename(name, temp string, fd int) error {
 		unix.Close(fd)
 		return err
 	}
+	if s.direct {
+		if err := setDirect(fd); err != nil {
+			unix.Close(fd) // it is durable, and opened again when it is wanted
+			return nil
+		}
+	}
 	s.unref(s.keep(name, path, fd))
 	return nil
 }

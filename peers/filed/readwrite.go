@@ -25,7 +25,7 @@ func (s *Store) read(op *blocker.Op) error {
 		return wrap(op.Name, "open", err)
 	}
 	defer s.unref(o)
-	if err := readFull(o.fd, op.Data, op.Offset); err != nil {
+	if err := s.readAt(o, op.Data, op.Offset); err != nil {
 		return wrap(op.Name, "read", err)
 	}
 	op.N = int64(len(op.Data))
@@ -51,7 +51,7 @@ func (s *Store) writeCached(op *blocker.Op) bool {
 func (s *Store) write(op *blocker.Op) (bool, error) {
 	return s.change(op, "write", true, int64(len(op.Data)), func(o *object) error {
 		op.N = int64(len(op.Data)) // here, because op may have ended when change returns
-		return s.disk.write(o.fd, o.path, op.Data, op.Offset)
+		return s.writeAt(o, op.Data, op.Offset)
 	})
 }
 

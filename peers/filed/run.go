@@ -52,10 +52,6 @@ func serve(ctx context.Context, p *peer.Peer) (err error) {
 
 func openRole(p *peer.Peer) (blocker.Store, error) {
 	r := p.Role
-	if r.Direct {
-		return nil, fmt.Errorf("direct: %w: files are read and written through the page cache",
-			errors.ErrUnsupported)
-	}
 	return Open(Options{
 		Dir:          r.ArchipDir,
 		LockDir:      r.LockDir,
@@ -63,6 +59,7 @@ func openRole(p *peer.Peer) (blocker.Store, error) {
 		FDCache:      r.FDCache,
 		Workers:      r.NrThreads,
 		WriteThrough: r.Cache == "writethrough",
+		Direct:       r.Direct,
 		Log:          p.Log,
 	})
 }

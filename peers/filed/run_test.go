@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"archipelago/internal/config"
 	"archipelago/peers/blocker"
 	"archipelago/peers/blocker/blockertest"
@@ -94,12 +96,38 @@ func TestRunErrors(t *testing.T) {
 	if !errors.Is(err, ErrDirectory) || !strings.Contains(err.Error(), missing) || !strings.Contains(err.Error(), "blockerb") {
 		t.Errorf("missing directory: %v", err)
 	}
-	cfg.Roles[0].ArchipDir, cfg.Roles[0].Direct = t.TempDir(), true
-	if err := Run(context.Background(), cfg, "blockerb"); !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("direct: %v", err)
-	}
 	cfg.SegmentName = "no-such-segment"
 	if err := Run(context.Background(), cfg, "blockerb"); !errors.Is(err, xseg.ErrNoSegment) {
 		t.Errorf("no segment: %v", err)
 	}
+}
+
+// TestRunDirect: the role's settings reach the store.
+func TestRunDirect(t *testing.T) {
+	node := xsegtest.New(t)
+	cfg := nodeConfig(t, node)
+	cfg.Roles[0].Direct, cfg.Roles[0].Cache = true, "writethrough"
+	if err := (&disk{dir: cfg.Roles[0].ArchipDir, root: rootOf(t, cfg.Roles[0].ArchipDir)}).checkDirect(); err != nil {
+		t.Skip(err)
+	}
+	defer run(t, cfg)()
+	s, _ := client(t, node)
+	data := bytes.Repeat([]byte{7}, 9001)
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "x", Offset: 3, Data: data})
+	got := do(t, s, &blocker.Op{Kind: blocker.Read, Name: "x", Data: make([]byte, 9004)})
+	if !bytes.Equal(got.Data[3:], data) {
+		t.Error("not what was written")
+	}
+	if n := do(t, s, &blocker.Op{Kind: blocker.Stat, Name: "x"}).N; n != 9004 {
+		t.Errorf("size is %d", n)
+	}
+}
+
+func rootOf(t *testing.T, dir string) int {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }

@@ -35,6 +35,7 @@ type Store struct {
 
 	capacity     int // of the cache of descriptors
 	writethrough bool
+	direct       bool
 
 	seed    maphash.Seed
 	stripes [stripes]stripe
@@ -80,7 +81,7 @@ func (s *Store) Submit(op *blocker.Op) {
 
 // quick serves op if that needs neither the disk nor an open; false if it hasn't.
 func (s *Store) quick(op *blocker.Op) bool {
-	if len(op.Data) > inlineMax {
+	if len(op.Data) > inlineMax || s.direct { // which always waits for the disk
 		return false
 	}
 	switch op.Kind {

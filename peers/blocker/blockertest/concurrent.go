@@ -41,7 +41,7 @@ func testDoneSubmits(t *testing.T, f *fixture) {
 
 // testOverlap writes the same blocks from many sides: each block is one writer's.
 func testOverlap(t *testing.T, f *fixture) {
-	const blocks, block = 32, 4096
+	const blocks = 32
 	f.write("over/x", 0, make([]byte, blocks*block))
 	for range 5 {
 		parallel(4, func(i int) {

@@ -217,7 +217,7 @@ func testDeleteRace(t *testing.T, f *fixture) {
 	const uuid = "0b5c1d7e-1111-2222-3333-444455556666"
 	parallel(4, func(i int) {
 		name := fmt.Sprintf("%s/7/%d", uuid, i)
-		for n := range 40 {
+		for n := range 20 {
 			data := []byte{byte(n), byte(i)}
 			f.write(name, 0, data)
 			if got := f.read(name, 0, 2); !bytes.Equal(got, data) {

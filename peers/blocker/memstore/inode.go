@@ -64,7 +64,7 @@ func (n *inode) zeroes(off, length int64) {
 		k := min(int(end-off), blockSize-in)
 		if old := n.block(i); old != nil {
 			var b []byte
-			if k < blockSize {
+			if k < blockSize && (in > 0 || off+int64(k) < n.size) { // else nothing of it is left
 				b = append(b, old...)
 				clear(b[in : in+k])
 			}

@@ -65,8 +65,7 @@ type check struct {
 	volumes map[mapfmt.UUID]*volume
 	names   []string // of records, by volume.name and named.volume
 
-	buffer []byte // for pages of names; one listing at a time uses it
-	spare  []byte
+	buffer []byte // for what is read
 	stage  Progress
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"archipelago/internal/mapfmt"
 	"archipelago/peers/blocker"
@@ -18,9 +19,9 @@ const (
 
 // list calls f for every name in s with that prefix, in byte order, until f fails. f may list, too.
 func (c *check) list(stage Stage, s blocker.Store, prefix string, f func(name string) error) error {
-	data := c.takeBuffer()
-	defer func() { c.spare = data }()
-	op := blocker.Op{Kind: blocker.List, Name: prefix, Data: data, Term: c.Term}
+	data := pages.Get().(*[listPage]byte)
+	defer pages.Put(data)
+	op := blocker.Op{Kind: blocker.List, Name: prefix, Data: data[:], Term: c.Term}
 	for {
 		if err := c.ctx.Err(); err != nil {
 			return err
@@ -42,13 +43,8 @@ func (c *check) list(stage Stage, s blocker.Store, prefix string, f func(name st
 	}
 }
 
-func (c *check) takeBuffer() []byte {
-	if data := c.spare; data != nil {
-		c.spare = nil
-		return data
-	}
-	return make([]byte, listPage)
-}
+// pages are the buffers of listings.
+var pages = sync.Pool{New: func() any { return new([listPage]byte) }}
 
 func (c *check) progress(stage Stage, object string) {
 	c.enterStage(stage)

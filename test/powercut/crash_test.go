@@ -1,0 +1,345 @@
+package powercut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"archipelago/internal/audit"
+	"archipelago/peers/mapper"
+	"archipelago/peers/vlmcd"
+)
+
+// state is what stores hold, and what is known of it.
+type state struct {
+	disks disks
+	model *model
+	logs  map[string][]byte // files of the directory of pending logs
+}
+
+// lab is where scenarios run.
+type lab struct {
+	t      testing.TB
+	dir    string // for pending logs
+	fault  fault
+	states int
+	clean  map[string]bool // directories that nothing was written to since they were emptied
+}
+
+func newLab(t testing.TB, f fault) *lab {
+	base := "/dev/shm"
+	if _, err := os.Stat(base); err != nil {
+		base = os.TempDir()
+	}
+	dir, err := os.MkdirTemp(base, "powercut")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return &lab{t: t, dir: dir, fault: f, clean: map[string]bool{}}
+}
+
+// empty returns the name of an empty directory.
+func (l *lab) empty(name string) (string, error) {
+	dir := filepath.Join(l.dir, name)
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, os.Mkdir(dir, 0o700)
+	}
+	for _, f := range files {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
+	}
+	return dir, err
+}
+
+func readFiles(dir string) (map[string][]byte, error) {
+	list, err := os.ReadDir(dir)
+	files := map[string][]byte{}
+	for _, f := range list {
+		data, readErr := os.ReadFile(filepath.Join(dir, f.Name()))
+		err = errors.Join(err, readErr)
+		files[f.Name()] = data
+	}
+	return files, err
+}
+
+// moments runs a scenario from a state on and returns what there was before each change of a store,
+// and at the end.
+func (l *lab) moments(t *testing.T, from state, run func(*client) error, seed uint64) (all []state, err error) {
+	dir, err := l.empty("run")
+	if err != nil {
+		return nil, err
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, m := from.disks.clone(), from.model.clone()
+		err = l.watched(d, m, dir, run, seed, func() {
+			logs, readErr := readFiles(dir)
+			if readErr != nil {
+				t.Error(readErr)
+			}
+			all = append(all, state{d.clone(), m.clone(), logs})
+		})
+	})
+	return all, err
+}
+
+// watched runs a scenario and calls take before each change of a store, and at the end.
+func (l *lab) watched(d disks, m *model, dir string, run func(*client) error, seed uint64, take func()) error {
+	n, err := startNode(d, dir, 1, l.fault, rand.New(rand.NewPCG(seed, 5)), take)
+	if err != nil {
+		return err
+	}
+	err = run(&client{n, m})
+	take()
+	n.before = nil
+	return errors.Join(err, n.end())
+}
+
+// crash checks what is left of a state by a kill, and by up to cuts power cuts.
+func (l *lab) crash(s state, cuts int, seed uint64) error {
+	if err := l.killed(s); err != nil {
+		return fmt.Errorf("after a kill: %w", err)
+	}
+	i := 0
+	return outcomes(s.disks, cuts, seed, func(d disks, how string) error {
+		i++
+		if err := l.powerless(d, s.model, seed+uint64(i)); err != nil {
+			return fmt.Errorf("after power cut %s: %w", how, err)
+		}
+		return nil
+	})
+}
+
+func (l *lab) killed(s state) error {
+	dir, err := l.empty("killed")
+	if err != nil {
+		return err
+	}
+	for name, data := range s.logs {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return l.reopen(s.disks.clone(), s.model, dir, 1, false, 0)
+}
+
+func (l *lab) powerless(d disks, m *model, seed uint64) error {
+	const name = "powerless"
+	dir := filepath.Join(l.dir, name)
+	if !l.clean[name] {
+		if _, err := l.empty(name); err != nil {
+			return err
+		}
+	}
+	// Only who writes leaves logs there.
+	l.clean[name] = !l.goesOn() && len(m.control) == 0
+	return l.reopen(d, m, dir, 2, true, seed)
+}
+
+// goesOn says whether work goes on from the next state.
+func (l *lab) goesOn() bool { return (l.states+1)%goOnEvery == 0 }
+
+// goOnEvery is how many states there are to each one from which work goes on. Tuning.
+const goOnEvery = 16
+
+// reopen opens what a crash has left, and checks everything.
+func (l *lab) reopen(d disks, m *model, dir string, boot byte, power bool, seed uint64) (err error) {
+	goOn := l.goesOn()
+	l.states++
+	if err := l.audit(d, false); err != nil {
+		return err
+	}
+	n, err := startNode(d, dir, boot, l.fault, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.end()) }()
+	if !power {
+		n.mapper.Recover()
+	}
+	c := &client{n, m.view()}
+	if err := c.checkAll(power, goOn || len(m.control) > 0); err != nil {
+		return err
+	}
+	if err := c.finishControl(); err != nil || !goOn {
+		return err
+	}
+	return l.goOn(c, boot, seed)
+}
+
+// audit checks a store. Only orphans and half-done steps may be there; none of these once
+// everything was opened, but torn tails of what wasn't written since.
+func (l *lab) audit(d disks, finished bool) (err error) {
+	_, auditErr := audit.Check(context.Background(), audit.Options{
+		Maps: d.maps, Blocks: d.blocks, References: 1 << 20,
+		Report: func(f audit.Finding) {
+			halfDone := f.Severity == audit.HalfDone && !strings.Contains(f.Cause, "torn tail")
+			if f.Severity <= audit.Corrupt || finished && halfDone {
+				err = errors.Join(err, fmt.Errorf("check: %v", f))
+			}
+		},
+	})
+	return errors.Join(err, auditErr)
+}
+
+// checkAll opens and reads every volume. If settle is set, what it holds is all that is known
+// afterwards.
+func (c *client) checkAll(power, settle bool) error {
+	for name := range c.m.gone {
+		op := &vlmcd.Op{Kind: vlmcd.Open, Name: []byte(name)}
+		if err := c.n.do(op); !errors.Is(err, mapper.ErrNotFound) {
+			return fmt.Errorf("%s was removed: %w", name, errOf(err))
+		}
+	}
+	for _, name := range c.m.names() {
+		if err := c.check(name, power, settle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func errOf(err error) error {
+	if err == nil {
+		return errors.New("it is there")
+	}
+	return err
+}
+
+func (c *client) check(name string, power, settle bool) error {
+	v := c.m.volumes[name]
+	op := &vlmcd.Op{Kind: vlmcd.Open, Name: []byte(name)}
+	err := c.n.do(op)
+	if v.maybeAbsent && errors.Is(err, mapper.ErrNotFound) {
+		delete(c.m.volumes, name)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", name, err)
+	}
+	v.info = op.Info
+	v.info.Name = name
+	data, err := c.read(name)
+	if err == nil {
+		err = v.checkContent(name, data, power)
+	}
+	if err == nil && settle {
+		v.settle(data)
+	}
+	return err
+}
+
+// finishControl repeats the control operations that weren't answered.
+func (c *client) finishControl() error {
+	for _, x := range c.m.control {
+		op, ask := x.op, x.ask
+		var info mapper.Info
+		var err error
+		if ask != nil {
+			again := *ask
+			err, info = c.n.ask(&again), again.Info
+		} else {
+			err = c.n.do(&op)
+			info = op.Info
+		}
+		if err != nil {
+			return fmt.Errorf("operation %d on %s, repeated: %w", op.Kind, op.Name, err)
+		}
+		x.after(c.m)
+		x.finished(c.m, info)
+	}
+	c.m.control = nil
+	return nil
+}
+
+// after notes what a repeated operation makes where the crash had left nothing of it.
+func (x *control) after(m *model) {
+	var name, origin string
+	switch {
+	case x.ask != nil:
+		name, origin = x.ask.Name, x.ask.Other
+	case x.op.Kind == vlmcd.Snapshot:
+		name, origin = x.op.Other, string(x.op.Name)
+	}
+	if name == "" || m.volumes[name] != nil {
+		return
+	}
+	v := &volume{readOnly: x.ask == nil}
+	if of := m.volumes[origin]; of != nil {
+		for i := range of.cells {
+			last := of.cells[i].past[len(of.cells[i].past)-1]
+			v.cells = append(v.cells, exactly(last.n))
+		}
+	} else {
+		v.cells = make([]cell, volumeSize/sector)
+		for i := range v.cells {
+			v.cells[i] = exactly(0)
+		}
+	}
+	m.volumes[name] = v
+}
+
+// goOn works on from what a crash has left: everything is read again, a sector of each object is
+// written and flushed, and the power is cut once more.
+func (l *lab) goOn(c *client, boot byte, seed uint64) error {
+	for _, name := range c.m.names() {
+		v := c.m.volumes[name]
+		if v.readOnly {
+			continue
+		}
+		for first := 0; first < len(v.cells); first += objectSize / sector {
+			at := first + int(seed%100)
+			if at >= len(v.cells) {
+				at = first
+			}
+			if err := c.do(c.write(name, at, 1, 0)); err != nil {
+				return err
+			}
+		}
+		if err := c.do(c.flush(name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.m.names() {
+		if err := c.observe(name); err != nil {
+			return fmt.Errorf("gone on: %w", err)
+		}
+	}
+	choose := func(int) int { return 0 }
+	if seed%2 == 1 {
+		choose = rand.New(rand.NewPCG(seed, 9)).IntN
+	}
+	return l.second(c.n.disks.powerCut(choose), c.m, boot+1)
+}
+
+// second checks what a second power cut has left.
+func (l *lab) second(d disks, m *model, boot byte) (err error) {
+	dir, err := l.empty("second")
+	if err != nil {
+		return err
+	}
+	l.states++
+	if err := l.audit(d, true); err != nil {
+		return fmt.Errorf("second cut: %w", err)
+	}
+	n, err := startNode(d, dir, boot, l.fault, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.end()) }()
+	if err := (&client{n, m}).checkAll(true, false); err != nil {
+		return fmt.Errorf("second cut: %w", err)
+	}
+	return nil
+}

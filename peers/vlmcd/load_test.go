@@ -42,6 +42,8 @@ type request struct {
 	count int
 	value uint64
 	wrote *write
+	rolls []*write // what a rollback makes of each sector
+	token uint64
 	id    [16]byte
 	other string
 	start int
@@ -64,7 +66,7 @@ func (l *load) add(info mapper.Info, initial []uint64) *volumeUnderTest {
 // push gives the request to the engine.
 func (r *request) push() {
 	op := &Op{Kind: r.kind, Flags: r.flags, Volume: r.v.info.UUID, Name: []byte(r.v.info.Name), RequestID: r.id,
-		Other: r.other, Offset: int64(r.first) * mapfmt.SectorSize, Length: int64(r.count) * mapfmt.SectorSize}
+		Other: r.other, Token: r.token, Offset: int64(r.first) * mapfmt.SectorSize, Length: int64(r.count) * mapfmt.SectorSize}
 	switch r.kind {
 	case Read:
 		op.Data = make([]byte, op.Length)
@@ -90,13 +92,19 @@ func (r *request) end(op *Op) {
 	l := r.l
 	l.w.now++
 	l.live = slices.DeleteFunc(l.live, func(o *request) bool { return o == r })
-	if op.Err != nil && !(l.allowErr && mapper.Errno(op.Err) == mapper.ErrIO.Errno()) {
+	n := mapper.Errno(op.Err)
+	late := r.token != 0 && n == mapper.ErrStale.Errno() // the freeze has ended
+	if op.Err != nil && !late && !(l.allowErr && n == mapper.ErrIO.Errno()) {
 		l.w.t.Fatalf("%d on %s: %v", r.kind, r.v.info.Name, op.Err)
 	}
 	if r.wrote != nil {
 		r.wrote.end = l.w.now
 		r.wrote.maybe = r.wrote.maybe || op.Err != nil
 		r.wrote.durable = r.flags&FlagFUA != 0 && !r.wrote.maybe
+	}
+	for _, w := range r.rolls {
+		w.end = l.w.now
+		w.durable, w.maybe = op.Err == nil, op.Err != nil
 	}
 	if op.Err != nil {
 		return
@@ -184,8 +192,14 @@ func (l *load) snapshot() {
 	if v.snapshot {
 		return
 	}
+	l.snapshotOf(v, 0)
+}
+
+// snapshotOf makes a snapshot, under the freeze of a token or under one of its own.
+func (l *load) snapshotOf(v *volumeUnderTest, token uint64) {
 	l.names++
 	r := l.request(v, Snapshot, 0, 0)
+	r.token = token
 	r.other = fmt.Sprintf("s%d", l.names)
 	r.ended = func(r *request, op *Op) {
 		s := l.add(op.Info, make([]uint64, len(v.h.wrote)))
@@ -218,6 +232,41 @@ func (l *load) clone() {
 	}
 	l.names++
 	l.add(l.w.maps.clone(fmt.Sprintf("v%d", l.names), v.info.Name), v.values)
+}
+
+// rollback makes a random volume as a random snapshot is whose content is known.
+func (l *load) rollback() {
+	v, s := l.vols[l.w.rng.IntN(len(l.vols))], l.vols[l.w.rng.IntN(len(l.vols))]
+	if v.snapshot || s.values == nil {
+		return
+	}
+	r := l.request(v, Rollback, 0, 0)
+	r.other = s.info.Name
+	for sector, value := range s.values {
+		r.rolls = append(r.rolls, v.h.begin(sector, 1, value, r.start))
+	}
+	r.push()
+}
+
+// hold freezes a random volume, and makes a snapshot under that, or lets it go, or does neither.
+func (l *load) hold() {
+	v := l.vols[l.w.rng.IntN(len(l.vols))]
+	if v.snapshot {
+		return
+	}
+	r := l.request(v, Freeze, 0, 0)
+	r.ended = func(_ *request, op *Op) {
+		switch l.w.rng.IntN(4) {
+		case 0: // it ends by itself
+		case 1:
+			t := l.request(v, Thaw, 0, 0)
+			t.token = op.Token
+			t.push()
+		default:
+			l.snapshotOf(v, op.Token)
+		}
+	}
+	r.push()
 }
 
 // closeOne closes a random volume: its requests open it again.

@@ -74,9 +74,13 @@ func (l *load) randomStep(kills int) {
 		l.clone()
 	case n < 326:
 		l.closeOne()
-	case n < 326+kills:
+	case n < 330:
+		l.rollback()
+	case n < 334:
+		l.hold()
+	case n < 334+kills:
 		l.kill()
-	case n < 326+2*kills:
+	case n < 334+2*kills:
 		if w.rng.IntN(2) == 0 {
 			w.maps.restart()
 		} else {

@@ -30,8 +30,8 @@ func (e *Engine) step(p *piece, pg *page, o *object) {
 		return
 	}
 	if o == nil {
-		if p.op.Kind != Write { // it reads as zeros already
-			e.endPiece(p, nil)
+		if p.op.Kind != Write {
+			e.endUnneeded(p)
 			return
 		}
 		o = &object{page: pg, index: p.index}

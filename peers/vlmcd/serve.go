@@ -1,9 +1,6 @@
 package vlmcd
 
 import (
-	"fmt"
-
-	"archipelago/internal/mapfmt"
 	"archipelago/peers/mapper"
 	mappers "archipelago/peers/mapper/remote"
 	"archipelago/xseg"
@@ -78,55 +75,6 @@ func (s *server) submit(r *xseg.Request) {
 	s.engine.Submit(&j.Op)
 }
 
-// kinds maps the numbers of requests to kinds; 0 = not an operation on volumes.
-var kinds = [...]Kind{
-	xseg.OpRead: Read, xseg.OpWrite: Write, xseg.OpWriteZeroes: WriteZeroes, xseg.OpDiscard: Discard,
-	xseg.OpFlush: Flush, xseg.OpOpen: Open, xseg.OpClose: Close, xseg.OpSnapshot: Snapshot,
-	xseg.OpDelete: Delete, xseg.OpInfo: Info,
-}
-
-// decode makes the operation of a request. What the engine checks itself isn't checked here: ranges
-// and UUIDs.
-func decode(op *Op, r *xseg.Request) (err error) {
-	code := r.Op()
-	if code >= uint32(len(kinds)) || kinds[code] == 0 {
-		return fmt.Errorf("operation %d: %w", code, mapper.ErrArgument)
-	}
-	op.Kind, op.Flags = kinds[code], flagsOf(r.Flags())
-	op.Volume, op.Name, op.RequestID = r.Volume(), r.Target(), r.RequestID()
-	op.Offset, op.Length = int64(r.Offset()), int64(r.Size())
-	switch op.Kind {
-	case Read, Write:
-		data := r.Data()
-		if r.Size() > uint64(len(data)) {
-			return fmt.Errorf("%d bytes in a buffer of %d: %w", r.Size(), len(data), mapper.ErrArgument)
-		}
-		op.Data = data[:r.Size()]
-	case Open, Close, Snapshot, Delete, Info:
-		// Read and Write must be quick about the name; these are not.
-		if err = mapfmt.CheckVolumeName(string(op.Name)); err != nil {
-			return fmt.Errorf("%w: %w", mapper.ErrName, err)
-		}
-	}
-	if op.Kind == Snapshot {
-		op.Other, err = mappers.NameArgs(r.Data())
-	}
-	return err
-}
-
-func flagsOf(f uint32) (flags Flags) {
-	if f&xseg.ReqFUA != 0 {
-		flags |= FlagFUA
-	}
-	if f&xseg.ReqFlush != 0 {
-		flags |= FlagFlush
-	}
-	if f&xseg.ReqNosync != 0 {
-		flags |= FlagNoWait
-	}
-	return flags
-}
-
 // answer responds and keeps the job for its next use.
 func (s *server) answer(j *job) {
 	r, op := j.req, &j.Op
@@ -155,9 +103,13 @@ func reply(r *xseg.Request, op *Op) uint64 {
 	switch op.Kind {
 	case Read, Write, WriteZeroes, Discard:
 		return uint64(op.Length)
-	case Open, Snapshot, Info:
+	case Flatten:
+		return uint64(op.Copied)
+	case Open, Snapshot, Info, Rename, Rollback, Resize:
 		mappers.PutInfo(r.Payload(), &op.Info)
 		r.SetPayloadLen(mappers.InfoBytes)
+	case Freeze:
+		return op.Token
 	}
 	return 0
 }

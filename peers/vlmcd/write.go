@@ -12,7 +12,7 @@ func (e *Engine) modify(p *piece) {
 	o := p.obj
 	present := o.present()
 	if p.op.Kind != Write && !e.trim(p, present) {
-		e.endPiece(p, nil)
+		e.endUnneeded(p)
 		return
 	}
 	touched := p.touched()
@@ -59,6 +59,16 @@ func (e *Engine) change(p *piece) {
 	default:
 		e.fill(p)
 	}
+}
+
+// endUnneeded ends a piece that asks for what is there already: zeros, an object of its own. That
+// it is there may not be durable yet.
+func (e *Engine) endUnneeded(p *piece) {
+	v := p.vol
+	if p.op.Flags&FlagFUA != 0 && v.commitSeq > v.flushed {
+		p.op.needFlush = true
+	}
+	e.endPiece(p, nil)
 }
 
 // trim takes from a piece that makes zeros what needs no change; false if nothing is left. What

@@ -58,6 +58,8 @@ func codecs() []codec {
 		{"store", kindStore, &StoreHeader{filled(0x50), NodesShared, 0x6162636465666768},
 			func(v any) ([]byte, error) { return EncodeStoreHeader(v.(*StoreHeader)) },
 			func(b []byte) (any, error) { return DecodeStoreHeader(b) }},
+		{"group", kindGroup, sampleGroup(), func(v any) ([]byte, error) { return EncodeGroup(v.(*Group)) },
+			func(b []byte) (any, error) { return DecodeGroup(b) }},
 		{"page", kindPage, samplePage(), func(v any) ([]byte, error) {
 			p := v.(*pageSample)
 			return EncodePage(p.ID, p.Table)
@@ -100,6 +102,10 @@ func sampleTombstone() *Tombstone {
 
 func sampleLock() *LockContent {
 	return &LockContent{"node-1.example", filled(0x10), filled(0x20), LockExclusive, 0x3132333435363738, "v2:[::1]:1/2"}
+}
+
+func sampleGroup() *Group {
+	return &Group{filled(0x10), 0x2122232425262728, GroupGivenUp, []string{"snap1", "s"}}
 }
 
 var samplePageID = ChunkID{filled(0x10), 0x2122232425262728, 0x3132333435363738}

@@ -117,6 +117,10 @@ func documented(t *testing.T) map[string]layout {
 			fixed("removed", num(uint64(0x3132333435363738))), fixed("op", id(0xd0)), fixed("name_size", num(uint16(4))),
 			reserved(2), fixed("record_size", num(uint32(len(record)))), open("name", "gone"+string(record)),
 		}},
+		"group": {encoded(t, "group"), 16, []field{
+			fixed("id", id(0x10)), fixed("created", num(uint64(0x2122232425262728))), fixed("state", num(uint32(2))),
+			fixed("nr_members", num(uint32(2))), reserved(16), open("names", "\x05\x00snap1\x01\x00s"),
+		}},
 		"lock": {encoded(t, "lock"), 16, []field{
 			fixed("machine_id", id(0x10)), fixed("incarnation", id(0x20)),
 			fixed("taken", num(uint64(0x3132333435363738))), fixed("mode", num(uint16(3))),

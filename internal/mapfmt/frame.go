@@ -43,6 +43,7 @@ var (
 	kindLock      = kind{"ARCHLOCK", "lock"}
 	kindLease     = kind{"ARCHLEAS", "lease"}
 	kindStore     = kind{"ARCHSTOR", "store header"}
+	kindGroup     = kind{"ARCHGRUP", "group of snapshots"}
 	kindPending   = kind{"ARCHPEND", "pending log"}
 )
 

@@ -59,6 +59,8 @@ func fuzzWhole[T any](f *testing.F, k kind, decode func([]byte) (T, error), enco
 }
 
 func FuzzRecord(f *testing.F)    { fuzzWhole(f, kindRecord, DecodeRecord, EncodeRecord) }
+func FuzzGroup(f *testing.F) { fuzzWhole(f, kindGroup, DecodeGroup, EncodeGroup) }
+
 func FuzzTombstone(f *testing.F) { fuzzWhole(f, kindTombstone, DecodeTombstone, EncodeTombstone) }
 func FuzzLock(f *testing.F)      { fuzzWhole(f, kindLock, DecodeLock, EncodeLock) }
 func FuzzLease(f *testing.F)     { fuzzWhole(f, kindLease, DecodeLease, EncodeLease) }
@@ -169,6 +171,7 @@ func FuzzNames(f *testing.F) {
 	for _, s := range []string{
 		ObjectName(ObjectID{exampleUUID, 1025, 7, 1}), ChunkName(testChunkID), PageName(testChunkID),
 		LockName(exampleUUID), TombstoneName(exampleUUID, 1), RecordName("v"), LeaseName("n"),
+		GroupName(exampleUUID),
 		PendingLogName(exampleUUID, exampleUUID), exampleText,
 	} {
 		f.Add(s)
@@ -188,6 +191,9 @@ func FuzzNames(f *testing.F) {
 		}
 		if u, epoch, err := ParseTombstoneName(s); err == nil {
 			made = append(made, TombstoneName(u, epoch))
+		}
+		if id, err := ParseGroupName(s); err == nil {
+			made = append(made, GroupName(id))
 		}
 		if name, err := ParseRecordName(s); err == nil {
 			made = append(made, RecordName(name))

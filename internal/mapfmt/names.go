@@ -9,6 +9,7 @@ const (
 	LockPrefix      = "l/"
 	TombstonePrefix = "t/"
 	LeasePrefix     = "n/"
+	GroupPrefix     = "g/"
 )
 
 // StoreHeaderName is the name of the header of a store.
@@ -49,6 +50,10 @@ func TombstoneName(u UUID, epoch uint64) string {
 
 // TombstoneVolumePrefix is what the names of all tombstones of a UUID start with.
 func TombstoneVolumePrefix(u UUID) string { return TombstonePrefix + FormatUUID(u) + "." }
+
+// GroupName is the name of the decision about a group of snapshots. An id is any 16 bytes; they are
+// written as those of a UUID.
+func GroupName(id OpID) string { return GroupPrefix + FormatUUID(id) }
 
 // ObjectID names an own object at the data blocker.
 type ObjectID struct {

@@ -21,6 +21,7 @@ func TestNames(t *testing.T) {
 		PageName(id):                             "c/" + exampleText + "/3/t12",
 		LockName(exampleUUID):                    "l/" + exampleText,
 		TombstoneName(exampleUUID, 3):            "t/" + exampleText + ".3",
+		GroupName(exampleUUID):                   "g/" + exampleText,
 		LeaseName("node1"):                       "n/node1",
 		StoreHeaderName:                          "h/store",
 		ObjectName(object):                       exampleText + "/1/1025.7.0000000000000abc",
@@ -58,6 +59,9 @@ func TestNamesRoundTrip(t *testing.T) {
 		}
 		if got, err := ParseLockName(LockName(u)); got != u || err != nil {
 			t.Errorf("%s: %v", LockName(u), err)
+		}
+		if got, err := ParseGroupName(GroupName(u)); got != u || err != nil {
+			t.Errorf("%s: %v", GroupName(u), err)
 		}
 		name := genName(t)
 		if got, err := ParseRecordName(RecordName(name)); got != name || err != nil {

@@ -39,6 +39,17 @@ func ParseLockName(name string) (UUID, error) {
 	return u, p.err
 }
 
+// ParseGroupName returns the id of the group.
+func ParseGroupName(name string) (OpID, error) {
+	rest, ok := strings.CutPrefix(name, GroupPrefix)
+	if !ok {
+		return OpID{}, namef("%q is not that of a group", name)
+	}
+	p := nameParser{name: name}
+	id := p.uuid(rest)
+	return id, p.err
+}
+
 // ParseLeaseName returns the name of the node.
 func ParseLeaseName(name string) (string, error) {
 	node, ok := strings.CutPrefix(name, LeasePrefix)

@@ -36,22 +36,24 @@ func (e *Engine) clone(op *mapper.Op) error {
 func (e *Engine) newRecord(op *mapper.Op) (*mapfmt.Record, error) {
 	now := time.Now().Unix()
 	rec := &mapfmt.Record{
-		UUID: mapfmt.NewUUID(), Size: op.Size, ObjectSize: op.ObjectSize, Epoch: 1,
+		UUID: mapfmt.NewUUID(), ObjectSize: op.ObjectSize, Epoch: 1,
 		Created: now, Modified: now, Creator: op.RequestID,
 	}
+	size := op.Size
 	if op.Other != "" {
 		if err := e.inherit(rec, op); err != nil {
 			return nil, fmt.Errorf("origin %s: %w", op.Other, err)
 		}
+		if size == 0 {
+			size = rec.Size
+		}
 	} else if rec.ObjectSize == 0 {
 		rec.ObjectSize = mapfmt.DefaultObjectSize
 	}
-	if err := checkSize(rec.Size, rec.ObjectSize); err != nil {
+	if err := checkSize(size, rec.ObjectSize); err != nil {
 		return nil, err
 	}
-	chunks := mapfmt.ChunkCount(rec.Size, rec.ObjectSize)
-	rec.Table = append(rec.Table, make([]mapfmt.Owner, chunks-int64(len(rec.Table)))...)
-	return rec, nil
+	return rec, e.resizeTable(rec, size)
 }
 
 // inherit takes from the origin what a clone has from it.
@@ -64,17 +66,17 @@ func (e *Engine) inherit(rec *mapfmt.Record, op *mapper.Op) error {
 		return err
 	}
 	switch {
+	case origin.Flags&mapfmt.FlagPending != 0:
+		return fmt.Errorf("%w: it isn't complete", mapper.ErrAgain)
 	case origin.Flags&mapfmt.FlagReadOnly == 0:
 		return fmt.Errorf("%w: it is a volume; make a snapshot of it first", mapper.ErrNotRO)
 	case rec.ObjectSize != 0 && rec.ObjectSize != origin.ObjectSize:
 		return fmt.Errorf("%w: its objects have %d bytes", mapper.ErrArgument, origin.ObjectSize)
-	case rec.Size == 0:
-		rec.Size = origin.Size
-	case rec.Size < origin.Size:
+	case op.Size != 0 && op.Size < origin.Size:
 		return fmt.Errorf("%w: it has %d bytes, the clone would have %d",
-			mapper.ErrTooSmall, origin.Size, rec.Size)
+			mapper.ErrTooSmall, origin.Size, op.Size)
 	}
-	rec.ObjectSize = origin.ObjectSize
+	rec.Size, rec.ObjectSize = origin.Size, origin.ObjectSize
 	rec.Origins = append(rec.Origins, origin.Origins...)
 	rec.Table = append(rec.Table, origin.Table...)
 	rec.AddOrigin(mapfmt.Origin{
@@ -88,10 +90,6 @@ func checkSize(size, objectSize int64) error {
 	err := mapfmt.CheckObjectSize(objectSize)
 	if err == nil {
 		err = mapfmt.CheckVolumeSize(size)
-	}
-	if err == nil && mapfmt.IsPaged(size, objectSize) {
-		err = fmt.Errorf("%d bytes are more than the %d that objects of %d bytes allow",
-			size, objectSize*mapfmt.ChunkEntries*mapfmt.PageChunks, objectSize)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", mapper.ErrArgument, err)
@@ -116,21 +114,29 @@ func (e *Engine) createOnce(name string, rec *mapfmt.Record) (*mapfmt.Record, er
 	return nil, mapper.ErrExists
 }
 
-// liveRecord reads the record of a volume, and finishes a clone that was interrupted.
+// liveRecord reads the record of a volume, and finishes a clone or a group of snapshots that was
+// interrupted; a rename is the caller's to finish (movingError). The lock of the name is held.
 func (e *Engine) liveRecord(name string) (*mapfmt.Record, error) {
 	rec, err := e.readRecord(name)
+	if err == nil {
+		err = moving(name, rec)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return e.finishPending(name, rec)
 }
 
-// finishPending looks at the origin of a PENDING clone again. Is it still there: the clone becomes
+// finishPending brings what is PENDING to its end: a member of a group of snapshots, or a clone, of
+// which it looks at the origin again. Is it still there: the clone becomes
 // real. Is it not: the clone goes. The lock of the name is held.
 func (e *Engine) finishPending(name string, rec *mapfmt.Record) (*mapfmt.Record, error) {
 	mark, pending := rec.Mark(mapfmt.FlagPending)
 	if !pending {
 		return rec, nil
+	}
+	if isMember(mark) {
+		return e.finishMember(name, rec, mark.ID)
 	}
 	if err := e.checkOrigin(mark); errors.Is(err, mapper.ErrNotFound) {
 		gone := e.remove(rec.UUID, mapfmt.RecordName(name))

@@ -45,6 +45,10 @@ type faults struct {
 	recordBeforeChunk bool // the record names a chunk file that isn't there yet
 	deleteFirst       bool // the record goes before there is a tombstone
 	skipOriginCheck   bool // a clone doesn't look at its origin again
+	moveDeleteFirst   bool // a rename removes the old record before there is the new one
+	rollbackOverLog   bool // a rollback leaves the pending log of before
+	growUntrimmed     bool // a volume grows though what a shrink left isn't gone
+	groupUndecided    bool // members of a group become real one by one
 }
 
 // Tuning.

@@ -25,6 +25,7 @@ type Engine struct {
 	mu     sync.RWMutex
 	byUUID map[mapfmt.UUID]*volume
 	byName map[string]*volume
+	groups map[[16]byte]time.Time // of snapshots that are being made: when the last member was
 	closed bool
 }
 
@@ -95,7 +96,7 @@ func (e *Engine) Submit(op *mapper.Op) {
 	}
 	go func() {
 		defer e.work.Done()
-		op.Err = e.run(op)
+		op.Err = e.runMoved(op)
 		op.Done(op)
 	}()
 }
@@ -121,7 +122,15 @@ func (e *Engine) run(op *mapper.Op) error {
 		return e.listVolumes(op)
 	case mapper.Delete:
 		return e.delete(op)
-	case mapper.Rename, mapper.Rollback, mapper.Resize, mapper.SnapshotGroup, mapper.UsageOf, mapper.Diff:
+	case mapper.Rename:
+		return e.rename(op)
+	case mapper.Rollback:
+		return e.rollback(op)
+	case mapper.Resize:
+		return e.resize(op)
+	case mapper.SnapshotGroup:
+		return e.snapshotGroup(op)
+	case mapper.UsageOf, mapper.Diff:
 		return mapper.ErrUnknown
 	}
 	return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)

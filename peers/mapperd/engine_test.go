@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 		{"name too long", mapper.ErrName, mapper.Op{Kind: mapper.Clone, Name: strings.Repeat("v", 129), Size: 512}},
 		{"no size", mapper.ErrArgument, mapper.Op{Kind: mapper.Clone, Name: "x"}},
 		{"odd size", mapper.ErrArgument, mapper.Op{Kind: mapper.Clone, Name: "x", Size: 513}},
-		{"too large", mapper.ErrArgument, mapper.Op{Kind: mapper.Clone, Name: "x", Size: 16<<40 + 512}},
+		{"too large", mapper.ErrArgument, mapper.Op{Kind: mapper.Clone, Name: "x", Size: 1<<50 + 512}},
 		{"odd object size", mapper.ErrArgument, mapper.Op{Kind: mapper.Clone, Name: "x", Size: 512, ObjectSize: 4096}},
 		{"exists", mapper.ErrExists, mapper.Op{Kind: mapper.Clone, Name: "v", Size: 512}},
 		{"clone exists", mapper.ErrExists, mapper.Op{Kind: mapper.Clone, Name: "v", Other: "s"}},

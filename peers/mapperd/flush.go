@@ -135,6 +135,8 @@ type cut struct {
 	rec    *mapfmt.Record
 	next   uint64 // number in the pending log after the last entry of the cut
 	chunks []*cutChunk
+	gone   []mapfmt.ObjectID
+	pages  map[int64]*page // of the chunk table, as stored by the flush
 }
 
 type cutChunk struct {
@@ -151,7 +153,8 @@ func (v *volume) takeCut() *cut {
 	if v.closed {
 		return nil
 	}
-	c := &cut{rec: v.rec}
+	c := &cut{rec: v.rec, gone: v.gone}
+	v.gone = nil
 	if v.log != nil {
 		c.next = v.log.next
 	}
@@ -167,6 +170,8 @@ func (v *volume) takeCut() *cut {
 
 // flushOnce is one flush: cut, sync of the data, entries, record, trim.
 func (v *volume) flushOnce() error {
+	v.storing.Lock()
+	defer v.storing.Unlock()
 	start := time.Now()
 	c := v.takeCut()
 	if c == nil {
@@ -175,6 +180,9 @@ func (v *volume) flushOnce() error {
 	rec, err := v.makeDurable(c)
 	if v.endCut(c, rec, start, err) {
 		v.growLog()
+	}
+	if err == nil {
+		v.e.deleteObjects(c.gone)
 	}
 	if err != nil {
 		v.e.cfg.Log.Warn("flush failed", "volume", v.name, "error", err)
@@ -210,18 +218,22 @@ func (v *volume) syncData() error {
 	return nil
 }
 
-// storeTable writes the record if chunks were stored under a new owner.
+// storeTable writes the record if chunks, or pages of the chunk table, were stored under a new owner.
 func (v *volume) storeTable(c *cut) (*mapfmt.Record, error) {
+	rows, err := v.storePages(c)
+	if err != nil {
+		return c.rec, err
+	}
 	own := mapfmt.Owner{UUID: v.uuid, Epoch: c.rec.Epoch}
 	rec := c.rec
-	for _, ch := range c.chunks {
-		if rec.Table[ch.no] == own {
+	for _, row := range rows {
+		if rec.Table[row] == own {
 			continue
 		}
 		if rec == c.rec {
 			rec = rec.Clone()
 		}
-		rec.Table[ch.no] = own
+		rec.Table[row] = own
 	}
 	if rec == c.rec {
 		return rec, nil
@@ -248,9 +260,13 @@ func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) 
 		}
 	}
 	if err != nil {
+		v.gone = append(c.gone, v.gone...)
 		return false
 	}
 	v.rec = rec
+	for no, p := range c.pages {
+		v.pages[no] = p
+	}
 	v.oldest = start // what is left is younger
 	if v.log == nil {
 		return false

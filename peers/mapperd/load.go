@@ -17,35 +17,69 @@ type loading struct {
 
 // load brings a chunk into memory. It blocks; of several calls one reads.
 func (v *volume) load(no int64) error {
+	return v.once(need{needChunk, no}, func() error {
+		v.mu.Lock()
+		owner, n := v.owner(no)
+		there := v.chunks[no] != nil || v.closed || no >= v.rec.ChunkCount()
+		v.mu.Unlock()
+		if there || n.what != needNothing || owner.IsNone() {
+			return nil // the caller looks again
+		}
+		file, entries, err := v.readChunk(owner.At(no))
+		if err != nil {
+			return err
+		}
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if now, n := v.owner(no); n.what == needNothing && now == owner && v.chunks[no] == nil {
+			v.putChunk(no, owner, file, entries)
+		}
+		return nil
+	})
+}
+
+// putChunk takes a chunk that was read into use. v.mu is held.
+func (v *volume) putChunk(no int64, owner mapfmt.Owner, file *mapfmt.ChunkFile, entries *mapfmt.Chunk) {
+	c := &chunk{no: no, entries: entries, used: true}
+	if owner == v.own() {
+		c.file = file
+	}
+	v.chunks[no] = c
+}
+
+// once runs f, unless somebody loads the same already: then it waits for that one.
+func (v *volume) once(what need, f func() error) error {
 	v.mu.Lock()
-	if l := v.loads[no]; l != nil {
+	if l := v.loads[what]; l != nil {
 		v.mu.Unlock()
 		<-l.done
 		return l.err
 	}
-	if v.chunks[no] != nil || v.closed {
-		v.mu.Unlock()
-		return nil
-	}
 	l := &loading{done: make(chan struct{})}
-	v.loads[no] = l
-	owner := v.rec.Table[no]
+	v.loads[what] = l
 	v.mu.Unlock()
-
-	file, entries, err := v.readChunk(owner.At(no))
+	l.err = f()
 	v.mu.Lock()
-	delete(v.loads, no)
-	if err == nil && v.rec.Table[no] == owner && v.chunks[no] == nil {
-		c := &chunk{no: no, entries: entries, used: true}
-		if owner == v.own() {
-			c.file = file
-		}
-		v.chunks[no] = c
-	}
+	delete(v.loads, what)
 	v.mu.Unlock()
-	l.err = err
 	close(l.done)
-	return err
+	return l.err
+}
+
+// chunkFor is chunkAt for whoever may wait; the chunk is added where there is none. Precondition:
+// the volume is not open yet, or ctl is held and it is frozen.
+func (v *volume) chunkFor(index int64) (*chunk, int, error) {
+	for {
+		v.mu.Lock()
+		c, at, n := v.chunkAt(index, true)
+		v.mu.Unlock()
+		if n.what == needNothing {
+			return c, at, nil
+		}
+		if err := v.provide(n); err != nil {
+			return nil, 0, err
+		}
+	}
 }
 
 func (v *volume) readChunk(id mapfmt.ChunkID) (*mapfmt.ChunkFile, *mapfmt.Chunk, error) {

@@ -11,14 +11,15 @@ import (
 
 // need is what an operation on the map waits for.
 type need struct {
-	what  int
-	chunk int64
+	what int
+	no   int64 // of the chunk or the page
 }
 
 const (
 	needNothing = iota // it has ended; op.Err says how
 	needVolume         // the volume was closed: open it
 	needChunk          // a chunk isn't in memory
+	needPage           // a page of the chunk table isn't
 	needLock           // this node doesn't hold the lock
 	needLog            // there is no pending log yet
 	needRoom           // the pending log is full
@@ -56,7 +57,9 @@ func forKind(kind mapper.Kind, err error) error {
 func (v *volume) provide(n need) error {
 	switch n.what {
 	case needChunk:
-		return v.load(n.chunk)
+		return v.load(n.no)
+	case needPage:
+		return v.loadPage(n.no)
 	case needLock:
 		v.ctl.Lock()
 		defer v.ctl.Unlock()
@@ -92,13 +95,19 @@ func (v *volume) try(op *mapper.Op) need {
 // chunk is nil if it has nothing in it and add isn't set. v.mu is held.
 func (v *volume) chunkAt(index int64, add bool) (*chunk, int, need) {
 	no, at := index/mapfmt.ChunkEntries, int(index%mapfmt.ChunkEntries)
-	c := v.chunks[no]
-	switch {
-	case c != nil:
+	if c := v.chunks[no]; c != nil {
 		c.used = true
-	case !v.rec.Table[no].IsNone():
+		return c, at, done
+	}
+	owner, n := v.owner(no)
+	if n.what != needNothing {
+		return nil, 0, n
+	}
+	if !owner.IsNone() {
 		return nil, 0, need{needChunk, no}
-	case add:
+	}
+	var c *chunk
+	if add {
 		c = &chunk{no: no, entries: &mapfmt.Chunk{}, used: true}
 		v.chunks[no] = c
 	}
@@ -192,6 +201,9 @@ func (v *volume) commit(op *mapper.Op) need {
 		return n
 	}
 	present := c.entries.Get(at)
+	if op.Replace && op.Entry.NumLevels > 0 && op.Entry.Levels[0].Mask == 0 {
+		return v.discard(op, c, at, &present)
+	}
 	merged, err := mergeCommit(&present, &op.Entry, v.own(), v.rec.ObjectSize)
 	if err != nil {
 		op.Err = err
@@ -203,6 +215,34 @@ func (v *volume) commit(op *mapper.Op) need {
 		}
 	}
 	op.Entry = merged
+	return done
+}
+
+// discard takes an object out of the map. What the volume may write in place nobody else refers to:
+// it is deleted once the map without it is durable. v.mu is held.
+func (v *volume) discard(op *mapper.Op, c *chunk, at int, present *mapfmt.Entry) need {
+	own, offered := v.own(), &op.Entry
+	switch {
+	case !offered.IsOwn(own.UUID, own.Epoch):
+		op.Err = mapper.ErrStale
+	case !offered.HasNothingBelow():
+		op.Err = fmt.Errorf("discard with something below: %w", mapper.ErrArgument)
+	case present.IsOwn(own.UUID, own.Epoch) && present.Levels[0].Birth != offered.Levels[0].Birth:
+		op.Err = mapper.ErrStale
+	}
+	if op.Err != nil {
+		return done
+	}
+	var nothing mapfmt.Entry
+	if !present.IsZero() {
+		if n := v.store(op, c, at, &nothing); n.what != needNothing || op.Err != nil {
+			return n
+		}
+		if present.IsOwn(own.UUID, own.Epoch) {
+			v.gone = append(v.gone, mapfmt.ObjectOf(op.Index, present.Levels[0]))
+		}
+	}
+	op.Entry = nothing
 	return done
 }
 

@@ -52,3 +52,15 @@ func (n *nameLocks) unlockOne(name string) {
 	n.mu.Unlock()
 	l.Unlock()
 }
+
+// lockAll is lock for any number of names, sorted and none twice.
+func (n *nameLocks) lockAll(names []string) (unlock func()) {
+	for _, name := range names {
+		n.lockOne(name)
+	}
+	return func() {
+		for _, name := range names {
+			n.unlockOne(name)
+		}
+	}
+}

@@ -139,12 +139,9 @@ func (v *volume) apply(records []mapfmt.PendingRecord) error {
 		if p.Index >= v.objects() {
 			return v.outOfRange(p.Index)
 		}
-		c, at, n := v.chunkAt(p.Index, true)
-		if n.what == needChunk {
-			if err := v.load(n.chunk); err != nil {
-				return err
-			}
-			c, at, _ = v.chunkAt(p.Index, true)
+		c, at, err := v.chunkFor(p.Index)
+		if err != nil {
+			return err
 		}
 		if err := v.set(c, at, &p.Entry); err != nil {
 			return err
@@ -168,6 +165,20 @@ func (v *volume) persistOld(n int) error {
 	return v.replaceLog(v.generation)
 }
 
+// recover opens a volume, where a rename that was interrupted has taken it.
+func (e *Engine) recover(name string, u mapfmt.UUID) error {
+	_, err := e.openNamed(name, u)
+	m, moved := errors.AsType[*movingError](err)
+	if !moved {
+		return err
+	}
+	if err := e.finishMoveOf(m); err != nil {
+		return err
+	}
+	_, err = e.openNamed(m.to, u)
+	return err
+}
+
 // Recover opens the volumes that a killed predecessor left with a pending log, so that they are
 // found by UUID and flushed. A volume that can't be opened is reported and left as it is.
 func (e *Engine) Recover() {
@@ -176,7 +187,7 @@ func (e *Engine) Recover() {
 		e.cfg.Log.Error("pending logs can't be listed", "dir", e.cfg.PendingDir, "error", err)
 	}
 	for u, name := range names {
-		_, err := e.openNamed(name, u)
+		err := e.recover(name, u)
 		switch {
 		case errors.Is(err, mapper.ErrNotFound), errors.Is(err, mapper.ErrStale):
 			e.dropLog(u) // the volume was removed

@@ -131,6 +131,20 @@ func (e *Engine) newLog(name string, h mapfmt.PendingHeader) (*pendingLog, error
 	return createLog(path, h)
 }
 
+// renameLog puts another name of the volume beside its log, if there is one.
+func (e *Engine) renameLog(u mapfmt.UUID, name string) error {
+	path := e.logPath(u)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return pendingError(path, err)
+	}
+	if err := writeFile(path+nameSuffix, []byte(name)); err != nil {
+		return pendingError(path, err)
+	}
+	return nil
+}
+
 // dropLog removes the log of a volume, and its name after it.
 func (e *Engine) dropLog(u mapfmt.UUID) {
 	path := e.logPath(u)

@@ -61,6 +61,15 @@ func (e *Engine) toDelete(name string) (*volume, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := moving(name, rec); err != nil {
+		return nil, err
+	}
+	// A PENDING clone may go at any time; a member of a group that becomes real must not be missing.
+	if m, pending := rec.Mark(mapfmt.FlagPending); pending && isMember(m) {
+		if rec, err = e.finishPending(name, rec); err != nil {
+			return nil, err
+		}
+	}
 	return newVolume(e, name, rec), nil
 }
 
@@ -87,7 +96,7 @@ func (e *Engine) wasDeleted(op *mapper.Op) error {
 		if readErr != nil {
 			return readErr
 		}
-		if t.Op == op.RequestID {
+		if t.HasOp(op.RequestID) {
 			err = nil
 		}
 		return nil

@@ -24,6 +24,9 @@ func (e *Engine) snapshot(op *mapper.Op) error {
 
 func (e *Engine) snapshotLocked(op *mapper.Op) error {
 	there, err := e.readRecord(op.Other)
+	if err == nil && there.Creator != op.RequestID {
+		err = moving(op.Other, there)
+	}
 	switch {
 	case err == nil && op.RequestID != (mapfmt.OpID{}) && there.Creator == op.RequestID:
 		op.Info = makeInfo(e, op.Other, there, false, 0)
@@ -61,7 +64,15 @@ func (v *volume) snapshot(op *mapper.Op) (*mapfmt.Record, error) {
 	if err := v.flush(); err != nil {
 		return nil, err
 	}
+	// What a shrink left beyond the end would be there for a larger clone.
+	if err := v.finishTrim(); err != nil {
+		return nil, err
+	}
 	snap := snapshotRecord(v.record(), op.RequestID)
+	if op.Group != [16]byte{} {
+		snap.SetMark(memberMark(op.Group))
+		v.e.beginMember(op.Group)
+	}
 	if v.e.cfg.faults.snapshotFirst {
 		if _, err := v.e.createOnce(op.Other, snap); err != nil {
 			return nil, err
@@ -94,6 +105,8 @@ func (v *volume) raiseEpoch(id mapfmt.OpID) error {
 	rec.Epoch++
 	rec.NoteOp(id)
 	rec.Modified = time.Now().Unix()
+	v.storing.Lock()
+	defer v.storing.Unlock()
 	if err := v.e.writeRecord(v.name, rec); err != nil {
 		return err
 	}

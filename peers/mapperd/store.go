@@ -123,9 +123,6 @@ func (e *Engine) readRecord(name string) (*mapfmt.Record, error) {
 	if errors.Is(err, blocker.ErrNotFound) {
 		return nil, mapper.ErrNotFound
 	}
-	if err == nil && r.IsPaged() {
-		return nil, fmt.Errorf("%w: more than %d chunks", mapper.ErrArgument, mapfmt.PageChunks)
-	}
 	return r, err
 }
 

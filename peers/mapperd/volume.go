@@ -19,6 +19,9 @@ type volume struct {
 
 	// ctl is held by whatever changes epoch, lock or existence of the volume.
 	ctl sync.Mutex
+	// storing is held by a running flush, and by whoever else writes the record: no record is
+	// written over with an older one.
+	storing sync.Mutex
 
 	mu     sync.Mutex
 	rec    *mapfmt.Record // as stored; never changed, only replaced
@@ -28,13 +31,15 @@ type volume struct {
 	owned      bool   // this node holds the lock
 	generation uint64 // of the lock, as last seen
 
-	log     *pendingLog        // nil: none yet under this generation and epoch
-	oldest  time.Time          // when the oldest entry in the log was committed, or earlier
-	chunks  map[int64]*chunk   // in memory
-	loads   map[int64]*loading // being read
-	dirty   map[int64]*chunk   // with committed entries that no cut has taken
-	cuts    cuts               // who waits for which flush
-	touched time.Time          // last tick that found the volume in use
+	log     *pendingLog       // nil: none yet under this generation and epoch
+	oldest  time.Time         // when the oldest entry in the log was committed, or earlier
+	chunks  map[int64]*chunk  // in memory
+	pages   map[int64]*page   // of the chunk table, in memory; only if it is paged
+	loads   map[need]*loading // chunks and pages that are being read
+	dirty   map[int64]*chunk  // with committed entries that no cut has taken
+	gone    []mapfmt.ObjectID // discarded objects that no cut has taken
+	cuts    cuts              // who waits for which flush
+	touched time.Time         // last tick that found the volume in use
 }
 
 // chunk is a loaded chunk of the map. Guarded by volume.mu, but for file and settled, which belong
@@ -65,7 +70,7 @@ func (b *bitmap) add(o *bitmap) {
 func newVolume(e *Engine, name string, rec *mapfmt.Record) *volume {
 	return &volume{
 		e: e, name: name, uuid: rec.UUID, objectSize: rec.ObjectSize, rec: rec,
-		chunks: map[int64]*chunk{}, loads: map[int64]*loading{}, dirty: map[int64]*chunk{},
+		chunks: map[int64]*chunk{}, loads: map[need]*loading{}, pages: map[int64]*page{}, dirty: map[int64]*chunk{},
 	}
 }
 
@@ -125,7 +130,7 @@ func makeInfo(e *Engine, name string, r *mapfmt.Record, owned bool, generation u
 		UUID: r.UUID, Name: name, Size: r.Size, ObjectSize: r.ObjectSize, Epoch: r.Epoch,
 		Term: e.cfg.Term, Generation: generation, Created: r.Created, Modified: r.Modified,
 		Flags:  uint32(r.Flags & (mapfmt.FlagReadOnly | mapfmt.FlagHashed | mapfmt.FlagPending | mapfmt.FlagMoving)),
-		Chunks: len(r.Table),
+		Chunks: int(r.ChunkCount()),
 	}
 	if owned {
 		i.Flags |= volumeOpen
@@ -194,5 +199,11 @@ func (v *volume) evict() {
 			continue
 		}
 		delete(v.chunks, no)
+	}
+	for no, p := range v.pages {
+		if !p.used {
+			delete(v.pages, no)
+		}
+		p.used = false
 	}
 }

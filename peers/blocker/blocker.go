@@ -78,7 +78,8 @@ const (
 	// object: ErrNotFound.
 	Stat
 	// Create makes the object with content Data, exclusively and atomically: it appears with its
-	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs.
+	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs, and so
+	// is what ErrExists tells of: it may be the doing of a store that was killed before it answered.
 	Create
 	// Replace makes the object's content be Data atomically, creating it if need be. A reader
 	// sees the old content or the new one. Durable when Done runs. A store keeps a reserve for it
@@ -91,7 +92,8 @@ const (
 	// TruncateTail cuts the object to Offset bytes (never grows it), durably: for torn tails.
 	// Missing object: ErrNotFound.
 	TruncateTail
-	// Delete removes the object. Missing: ErrNotFound. Durable when Done runs iff FlagFUA.
+	// Delete removes the object. Missing: ErrNotFound. Durable when Done runs iff FlagFUA; that the
+	// name is missing is durable then, too.
 	Delete
 	// List fills Data with the names that start with Name and sort after After, in byte order,
 	// each as little-endian uint16 length and the bytes; N = bytes filled. Ends when no further
@@ -106,7 +108,8 @@ const (
 	LockRead
 	// LockAdvance makes generation Generation+1 of chain Name with content Data, durably, iff
 	// Generation is the highest. Lost: ErrConflict, with the highest in Generation. A winner that
-	// lost the answer and asks again gets ErrConflict and finds its own content with LockRead.
+	// lost the answer and asks again gets ErrConflict and finds its own content with LockRead, which
+	// is durable then.
 	LockAdvance
 )
 

@@ -1,6 +1,10 @@
 package filed
 
-import "archipelago/peers/blocker"
+import (
+	"golang.org/x/sys/unix"
+
+	"archipelago/peers/blocker"
+)
 
 // delete removes an object.
 func (s *Store) delete(op *blocker.Op) error {
@@ -15,6 +19,12 @@ func (s *Store) delete(op *blocker.Op) error {
 		err = s.dirs.change(parent(path), unlink)
 	} else {
 		err = unlink()
+	}
+	if err == unix.ENOENT && durable {
+		// Whoever asks again after a kill takes it for success: it has to be durable.
+		if err := s.dirs.resync(path); err != nil {
+			return wrap(op.Name, "sync of its directory", err)
+		}
 	}
 	if err != nil {
 		return wrap(op.Name, "delete", err)

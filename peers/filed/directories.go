@@ -125,6 +125,16 @@ func (ds *directories) sync(name string) error {
 	}
 }
 
+// resync is sync, also of what changed before this process began.
+func (ds *directories) resync(name string) error {
+	for dir := parent(name); ; dir = parent(dir) {
+		_ = ds.change(dir, func() error { return nil })
+		if dir == "." {
+			return ds.sync(name)
+		}
+	}
+}
+
 func (ds *directories) syncOne(name string) error {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()

@@ -22,11 +22,18 @@ func kill(s *Store) {
 	s.closed.Store(true)
 	s.closeFiles()
 	s.pool.close()
+	if s.track != nil {
+		s.track.abandon()
+	}
 }
 
 func reopen(t *testing.T, s *Store) *Store {
 	t.Helper()
-	again, err := Open(Options{Dir: s.disk.dir, LockDir: s.locks.disk.dir})
+	opts := Options{Dir: s.disk.dir, LockDir: s.locks.disk.dir, Direct: s.direct, WriteThrough: s.writethrough}
+	if s.track != nil {
+		opts.Track = s.track.path
+	}
+	again, err := Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 var (
 	ErrDirectory = errors.New("unusable directory")
 	ErrInUse     = errors.New("directory is in use by another blocker")
+	errTrack     = errors.New("list of dirty objects is damaged")
 	ErrNoDirect  = errors.New("direct I/O isn't possible here")
 )
 

@@ -71,6 +71,12 @@ func (c *chains) advance(op *blocker.Op) error {
 			return wrap(op.Name, "read lock", err)
 		}
 	}
+	// The highest may be the asker's own, made by a predecessor that was killed before it answered.
+	if g > 0 {
+		if err := c.dirs.resync(generation(op.Name, g)); err != nil {
+			return wrap(op.Name, "sync of its directory", err)
+		}
+	}
 	op.Generation = g
 	return wrap(op.Name, "advance lock", blocker.ErrConflict)
 }

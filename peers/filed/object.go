@@ -24,6 +24,7 @@ type object struct {
 
 	changes
 	volumes []UUID   // those in whose dirty sets it is
+	slots   []uint32 // in the tracker's list, of each volume
 	bad     error    // of the sync that failed
 	running *syncRun // the sync that runs
 	next    *syncRun // the one that follows it
@@ -116,6 +117,7 @@ func (s *Store) keep(name, path string, fd int) *object {
 	defer s.mu.Unlock()
 	s.objects[o.name] = o
 	s.lru.add(o)
+	s.adopt(o, errBefore)
 	return o
 }
 
@@ -124,6 +126,7 @@ func (s *Store) keep(name, path string, fd int) *object {
 func (s *Store) drop(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.disinherit(name)
 	o := s.objects[name]
 	if o == nil {
 		return
@@ -160,7 +163,17 @@ func (s *Store) begin(o *object, volume UUID) {
 	if o.dropped || slices.Contains(o.volumes, volume) {
 		return
 	}
+	slot := s.track.take(volume, o.name)
+	if o.bad != nil {
+		s.track.setBad(slot, true)
+	}
+	s.addDirty(o, volume, slot)
+}
+
+// addDirty puts an object into a volume's dirty set. s.mu is held.
+func (s *Store) addDirty(o *object, volume UUID, slot uint32) {
 	o.volumes = append(o.volumes, volume)
+	o.slots = append(o.slots, slot)
 	set := s.dirty[volume]
 	if set == nil {
 		set = map[*object]struct{}{}
@@ -178,7 +191,18 @@ func (s *Store) undirty(o *object) {
 			delete(s.dirty, v)
 		}
 	}
-	o.volumes = o.volumes[:0]
+	for _, slot := range o.slots {
+		s.track.release(slot)
+	}
+	o.volumes, o.slots = o.volumes[:0], o.slots[:0]
+}
+
+// setBad notes that a sync has failed, or with nil that the object is good again. s.mu is held.
+func (s *Store) setBad(o *object, err error) {
+	o.bad = err
+	for _, slot := range o.slots {
+		s.track.setBad(slot, err != nil)
+	}
 }
 
 // beginChange is begin; endChange or finishChange ends it.
@@ -204,8 +228,8 @@ func (s *Store) finishChange(o *object, op *blocker.Op, whole, durable bool) boo
 	defer s.mu.Unlock()
 	defer s.unrefLocked(o)
 	o.end()
-	if whole {
-		o.bad = nil
+	if whole && o.bad != nil {
+		s.setBad(o, nil)
 	}
 	if !durable {
 		return false

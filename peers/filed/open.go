@@ -20,6 +20,7 @@ type Options struct {
 	Workers      int    // threads for what may block; 0 = a default
 	WriteThrough bool   // every change is durable when it ends
 	Direct       bool   // objects are read and written past the page cache
+	Track        string // path of the list of dirty objects, on tmpfs; "" = none is kept
 	Log          *slog.Logger
 }
 
@@ -91,6 +92,16 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		idle:         make(chan struct{}, 1),
 	}
 	s.spare.fill()
+	if opts.Track != "" {
+		var left map[string]*leftover
+		var known bool
+		if s.track, left, known, err = openTracker(opts.Track, objects); err != nil {
+			temps.close()
+			lockTemps.close()
+			return nil, err
+		}
+		s.inherit(left, known)
+	}
 	workers := opts.Workers
 	if workers <= 0 {
 		workers = workersDefault

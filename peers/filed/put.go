@@ -18,6 +18,12 @@ func (s *Store) create(op *blocker.Op) error {
 		err = nil // over NFS the answer to the first try may get lost: the count of names tells
 	}
 	s.temps.discard(temp, fd)
+	if err == unix.EEXIST {
+		// Whoever asks again after a kill takes it for success: it has to be durable.
+		if err := s.dirs.resync(path); err != nil {
+			return wrap(op.Name, "sync of its directory", err)
+		}
+	}
 	if err != nil {
 		return wrap(op.Name, "create", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"archipelago/internal/config"
 	"archipelago/peers/blocker"
@@ -60,6 +61,15 @@ func openRole(p *peer.Peer) (blocker.Store, error) {
 		Workers:      r.NrThreads,
 		WriteThrough: r.Cache == "writethrough",
 		Direct:       r.Direct,
+		Track:        trackPath(p),
 		Log:          p.Log,
 	})
+}
+
+// trackPath is where the list of dirty objects lies: beside the pending logs.
+func trackPath(p *peer.Peer) string {
+	if p.Config.PendingDir == "" {
+		return ""
+	}
+	return filepath.Join(p.Config.PendingDir, "dirty."+p.Role.Name)
 }

@@ -45,9 +45,12 @@ type Store struct {
 	lru     lru
 	dirty   map[UUID]map[*object]struct{}
 
-	recovery  sync.Once
+	track     *tracker             // of what is dirty
+	inherited map[string]*leftover // what a predecessor has left; after the recovery what is bad
+	known     bool                 // inherited is all
+	recovery  sync.Mutex
 	recovered atomic.Bool
-	lost      error // of the syncfs; set once within recovery
+	lost      error // of the syncfs; belongs to recovery
 
 	inFlight atomic.Int64
 	closed   atomic.Bool
@@ -105,6 +108,8 @@ func (s *Store) Close() error {
 	for _, o := range s.objects {
 		unix.Close(o.fd)
 	}
+	s.track.setFlag(flagLost, false)
+	s.track.close()
 	s.closeFiles()
 	return nil
 }

@@ -23,12 +23,12 @@ type syncJob struct {
 
 // sync serves Sync. It returns true if op ends later.
 func (s *Store) sync(op *blocker.Op) (bool, error) {
-	if err := s.recoverOnce(); err != nil {
+	if err := s.recover(); err != nil {
 		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j := &syncJob{op: op}
+	j := &syncJob{op: op, err: s.badHeirloom(op)}
 	if op.Name != "" {
 		if o := s.objects[op.Name]; o != nil {
 			s.join(o, j)
@@ -38,24 +38,10 @@ func (s *Store) sync(op *blocker.Op) (bool, error) {
 			s.join(o, j)
 		}
 	}
-	return j.left > 0, nil
-}
-
-// recoverOnce is the syncfs before the first Sync: see the package comment.
-func (s *Store) recoverOnce() error {
-	if s.recovered.Load() {
-		return nil
+	if j.left > 0 {
+		return true, nil
 	}
-	s.recovery.Do(func() {
-		if err := s.disk.syncfs(); err != nil {
-			s.lost = fmt.Errorf("directory %s: sync of what was written before the start: %w: %w",
-				s.disk.dir, blocker.ErrBad, err)
-			s.log.Error("writes of an earlier run are lost: every sync will fail", "error", s.lost)
-			return
-		}
-		s.recovered.Store(true)
-	})
-	return s.lost
+	return false, j.err
 }
 
 // join makes j wait for a sync of o that covers all changes that have ended. s.mu is held.
@@ -127,7 +113,7 @@ func (s *Store) runLocked(o *object, r *syncRun) {
 	s.mu.Lock()
 	o.running = nil
 	if err != nil {
-		o.bad = err
+		s.setBad(o, err)
 		err = wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, err))
 	} else {
 		o.synced(r.mark)

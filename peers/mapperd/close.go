@@ -81,6 +81,18 @@ func (e *Engine) CloseVolumes() error {
 // closeAtOnce is how many volumes are closed at the same time. Tuning.
 const closeAtOnce = 16
 
+// describable reads the record of a volume. A member of a group of snapshots that is being made is
+// shown as what it is.
+func (e *Engine) describable(name string) (*mapfmt.Record, error) {
+	rec, err := e.readRecord(name)
+	if err == nil {
+		if m, pending := rec.Mark(mapfmt.FlagPending); pending && isMember(m) && e.isBeingMade(m.ID) {
+			return rec, nil
+		}
+	}
+	return e.liveRecord(name)
+}
+
 // info describes a volume.
 func (e *Engine) info(op *mapper.Op) error {
 	if err := checkName(op.Name); err != nil {
@@ -91,7 +103,7 @@ func (e *Engine) info(op *mapper.Op) error {
 		return nil
 	}
 	defer e.names.lock(op.Name, "")()
-	rec, err := e.liveRecord(op.Name)
+	rec, err := e.describable(op.Name)
 	var lock lockState
 	if err == nil && rec.Flags&mapfmt.FlagReadOnly == 0 {
 		lock, err = e.readLock(rec.UUID)

@@ -201,6 +201,99 @@ var scenarios = []scenario{
 	}},
 }
 
+// changes are the scenarios of operations on whole volumes.
+var changes = []scenario{
+	{"rename", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.rename("v", "w") },
+			func() error { return c.write("w", 0, 1) },
+			func() error { return c.snapshot("w", "s") },
+			func() error { return c.rename("s", "t") },
+			func() error { return c.create("v") },
+			func() error { return c.write("w", 1030, 0) },
+			func() error { return c.rename("w", "a") },
+			func() error { return c.remove("a") },
+		)
+	}},
+	{"rollback", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.write("v", 1030, 1) },
+			func() error { return c.snapshot("v", "s") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.write("v", 0, 1) },
+			func() error { return c.rollback("v", "s") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.write("v", 1, 1) },
+			func() error { return c.rollback("v", "s") },
+		)
+	}},
+	{"resize", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 1, 1) },
+			func() error { return c.write("v", 1, 3) },
+			func() error { return c.write("v", 2, 0) },
+			func() error { return c.write("v", 1030, 1) },
+			func() error { return c.flush("v") },
+			func() error { return c.resize("v", testObject+2*testSub+512) },
+			func() error { return c.write("v", 1, 2) },
+			func() error { return c.resize("v", testSize) },
+			func() error { return c.write("v", 1, 5) },
+			func() error { return c.write("v", 1030, 1) },
+		)
+	}},
+	{"resize of shared objects", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 1, 1) },
+			func() error { return c.write("v", 1, 3) },
+			func() error { return c.write("v", 1030, 1) },
+			func() error { return c.snapshot("v", "s") },
+			func() error { return c.write("v", 1, 1) },
+			func() error { return c.resize("v", testObject+3*testSub+512) },
+			func() error { return c.snapshot("v", "t") },
+			func() error { return c.resize("v", testSize) },
+			func() error { return c.clone("c", "s") },
+			func() error { return c.resize("c", testSize*2) },
+		)
+	}},
+	{"group", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.create("w") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.write("w", 0, 0) },
+			func() error { return c.group(1, [2]string{"v", "s"}, [2]string{"w", "t"}) },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.clone("c", "t") },
+			func() error { return c.remove("s") },
+		)
+	}},
+	{"discard", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.discard("v", 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.snapshot("v", "s") },
+			func() error { return c.discard("v", 0) },
+			func() error { return c.write("v", 0, 1) },
+			func() error { return c.discard("v", 0) },
+			func() error { return c.flush("v") },
+		)
+	}},
+}
+
+func init() { scenarios = append(scenarios, changes...) }
+
 func steps(all ...func() error) error {
 	for i, step := range all {
 		if err := step(); err != nil {
@@ -298,7 +391,7 @@ func survives(w *world, m *model, f faults, power bool) error {
 }
 
 func (m *model) clone() *model {
-	n := &model{volumes: map[string]*modelVolume{}, next: m.next}
+	n := &model{volumes: map[string]*modelVolume{}, next: m.next, groups: m.groups}
 	for name, v := range m.volumes {
 		x := *v
 		x.cells = map[place]*cell{}
@@ -353,6 +446,11 @@ func TestCheckerSeesFaults(t *testing.T) {
 		{"pending log not replayed", "write", faults{dropLog: true}},
 		{"record before chunk", "write", faults{recordBeforeChunk: true}},
 		{"removal before its tombstone", "remove", faults{deleteFirst: true}},
+		{"old name goes first", "rename", faults{moveDeleteFirst: true}},
+		{"rollback over a full log", "rollback", faults{rollbackOverLog: true}},
+		{"grow before a finished trim", "resize", faults{growUntrimmed: true}},
+		{"group without a decision", "group", faults{groupUndecided: true}},
+		{"object gone before its entry", "discard", faults{deleteEarly: true}},
 	} {
 		t.Run(x.fault, func(t *testing.T) {
 			t.Parallel()

@@ -130,8 +130,10 @@ func (e *Engine) run(op *mapper.Op) error {
 		return e.resize(op)
 	case mapper.SnapshotGroup:
 		return e.snapshotGroup(op)
-	case mapper.UsageOf, mapper.Diff:
-		return mapper.ErrUnknown
+	case mapper.UsageOf:
+		return e.usage(op)
+	case mapper.Diff:
+		return e.diff(op)
 	}
 	return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)
 }

@@ -25,9 +25,9 @@ func (v *volume) load(no int64) error {
 		if there || n.what != needNothing || owner.IsNone() {
 			return nil // the caller looks again
 		}
-		file, entries, err := v.readChunk(owner.At(no))
+		file, entries, err := v.e.readChunk(owner.At(no), v.objectSize)
 		if err != nil {
-			return err
+			return v.errorf(fmt.Sprintf("read chunk %d", no), err)
 		}
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -82,21 +82,22 @@ func (v *volume) chunkFor(index int64) (*chunk, int, error) {
 	}
 }
 
-func (v *volume) readChunk(id mapfmt.ChunkID) (*mapfmt.ChunkFile, *mapfmt.Chunk, error) {
+// readChunk reads a chunk that a chunk table names.
+func (e *Engine) readChunk(id mapfmt.ChunkID, objectSize int64) (*mapfmt.ChunkFile, *mapfmt.Chunk, error) {
 	type chunkPair struct {
 		file    *mapfmt.ChunkFile
 		entries *mapfmt.Chunk
 	}
 	name := mapfmt.ChunkName(id)
-	p, err := readObject(v.e, name, func(data []byte) (chunkPair, error) {
-		f, c, err := mapfmt.DecodeChunk(data, id, v.objectSize)
+	p, err := readObject(e, name, func(data []byte) (chunkPair, error) {
+		f, c, err := mapfmt.DecodeChunk(data, id, objectSize)
 		return chunkPair{f, c}, err
 	})
 	if errors.Is(err, blocker.ErrNotFound) {
 		err = fmt.Errorf("%w: object %s, which the record names, is missing", mapper.ErrCorrupt, name)
 	}
 	if err != nil {
-		return nil, nil, v.errorf(fmt.Sprintf("read chunk %d", id.No), err)
+		return nil, nil, err
 	}
 	return p.file, p.entries, nil
 }

@@ -239,11 +239,20 @@ func (v *volume) discard(op *mapper.Op, c *chunk, at int, present *mapfmt.Entry)
 			return n
 		}
 		if present.IsOwn(own.UUID, own.Epoch) {
-			v.gone = append(v.gone, mapfmt.ObjectOf(op.Index, present.Levels[0]))
+			v.forget(mapfmt.ObjectOf(op.Index, present.Levels[0]))
 		}
 	}
 	op.Entry = nothing
 	return done
+}
+
+// forget has an object deleted when the map without it is durable. v.mu is held.
+func (v *volume) forget(o mapfmt.ObjectID) {
+	if v.e.cfg.faults.deleteEarly {
+		v.e.deleteSome([]mapfmt.ObjectID{o})
+		return
+	}
+	v.gone = append(v.gone, o)
 }
 
 // store logs an entry and puts it into the map; the log first, so that nothing is answered that

@@ -3,6 +3,7 @@ package mapperd
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"archipelago/internal/mapfmt"
@@ -18,7 +19,7 @@ func (m *movingError) Error() string {
 	return fmt.Sprintf("rename of %s to %s was interrupted", m.from, m.to)
 }
 
-// Errno is what is left to say if it can't be finished either.
+// Unwrap says what is left to say if it can't be finished.
 func (m *movingError) Unwrap() error { return mapper.ErrAgain }
 
 // moving returns a movingError if the record under that name is part of a rename.
@@ -41,14 +42,29 @@ func (e *Engine) runMoved(op *mapper.Op) error {
 	for attempt := 1; ; attempt++ {
 		err := e.run(op)
 		m, ok := errors.AsType[*movingError](err)
-		if !ok || attempt == moveAttempts {
-			return err
+		if ok && attempt < moveAttempts {
+			if err = e.finishMoveOf(m); err == nil {
+				continue
+			}
 		}
-		if err := e.finishMoveOf(m); err != nil {
-			return err
-		}
+		return withoutAgain(op.Kind, err)
 	}
 }
+
+// withoutAgain keeps the promise that only Open, MapRead and MapWrite are put off.
+func withoutAgain(kind mapper.Kind, err error) error {
+	if kind == mapper.Open || kind == mapper.MapRead || kind == mapper.MapWrite || !errors.Is(err, mapper.ErrAgain) {
+		return err
+	}
+	return &busyError{err.Error()}
+}
+
+// busyError is what is put off where nothing may be.
+type busyError struct{ text string }
+
+func (b *busyError) Error() string        { return b.text }
+func (b *busyError) Is(target error) bool { return target == mapper.ErrBusy }
+func (b *busyError) Errno() syscall.Errno { return syscall.EBUSY }
 
 func (e *Engine) finishMoveOf(m *movingError) error {
 	defer e.names.lock(m.from, m.to)()

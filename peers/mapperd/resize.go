@@ -91,7 +91,7 @@ func (v *volume) beyond(rec *mapfmt.Record, size int64) (gone []mapfmt.ObjectID,
 		if owner != own {
 			return true, nil
 		}
-		_, entries, err := v.readChunk(owner.At(no))
+		_, entries, err := v.e.readChunk(owner.At(no), v.objectSize)
 		if err != nil {
 			return false, err
 		}

@@ -98,7 +98,7 @@ func (v *volume) trimEntries() error {
 			return err
 		}
 		if e.IsOwn(own.UUID, own.Epoch) {
-			v.gone = append(v.gone, mapfmt.ObjectOf(index, e.Levels[0]))
+			v.forget(mapfmt.ObjectOf(index, e.Levels[0]))
 		}
 	}
 	return nil

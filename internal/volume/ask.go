@@ -22,7 +22,10 @@ type control struct {
 	volume xseg.UUID
 	id     xseg.RequestID
 	args   []byte // goes into the data buffer
+	inline []byte // goes into the payload
 	room   int    // data buffer for the reply
+	offset uint64 // what the operation makes of it
+	size   uint64 // the same; 0 = the length of args, or else room
 }
 
 func newControl(op uint32, target string) *control {
@@ -95,9 +98,15 @@ func (c *Client) askOnce(ctx context.Context, to xseg.PortNo, q *control, take f
 	}
 	k.Op, k.Volume, k.RequestID = q.op, q.volume, q.id
 	k.SetTarget(q.target)
-	k.Size = uint64(q.room)
+	k.Offset, k.Size = q.offset, uint64(q.room)
 	if q.args != nil {
 		k.Size = uint64(copy(k.Data(), q.args))
+	}
+	if q.size != 0 {
+		k.Size = q.size
+	}
+	if q.inline != nil {
+		k.SetPayloadLen(copy(k.Payload(), q.inline))
 	}
 	if err := k.Do(ctx); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"archipelago/internal/mapfmt"
 	"archipelago/peers/mapper"
 	"archipelago/peers/mapper/remote"
 	"archipelago/xseg"
@@ -44,24 +45,78 @@ func (c *Client) Snapshot(ctx context.Context, name, snapshot string) (mapper.In
 	var info mapper.Info
 	err := checkName(snapshot)
 	if err == nil {
-		q := newControl(xseg.OpSnapshot, name)
-		q.args = make([]byte, remote.NameArgsBytes)
-		remote.PutNameArgs(q.args, snapshot)
+		q := newNamed(xseg.OpSnapshot, name, snapshot)
 		info, err = c.askInfo(ctx, c.vlmcd.first, snapshot, q)
 	}
 	return info, wrap(name, "snapshot "+snapshot, err)
 }
 
+// newNamed is a control request with another name as its argument.
+func newNamed(op uint32, target, other string) *control {
+	q := newControl(op, target)
+	q.args = make([]byte, remote.NameArgsBytes)
+	remote.PutNameArgs(q.args, other)
+	return q
+}
+
 // Remove removes a volume or a snapshot: the one that has the name now, never a successor of that
 // name.
 func (c *Client) Remove(ctx context.Context, name string) error {
-	info, err := c.askInfo(ctx, c.mapper, name, newControl(xseg.OpInfo, name))
-	if err == nil {
-		q := newControl(xseg.OpDelete, name)
-		q.volume = info.UUID
-		err = c.ask(ctx, c.vlmcd.first, q, nil)
-	}
+	_, err := c.change(ctx, name, name, newControl(xseg.OpDelete, name))
 	return wrap(name, "remove", err)
+}
+
+// Rename gives a volume or a snapshot another name.
+func (c *Client) Rename(ctx context.Context, name, other string) (mapper.Info, error) {
+	var info mapper.Info
+	err := checkName(other)
+	if err == nil {
+		info, err = c.change(ctx, name, other, newNamed(xseg.OpRename, name, other))
+	}
+	return info, wrap(name, "rename to "+other, err)
+}
+
+// Rollback makes a volume as a snapshot is, with its size. What was written since is lost.
+func (c *Client) Rollback(ctx context.Context, name, snapshot string) (mapper.Info, error) {
+	var info mapper.Info
+	err := checkName(snapshot)
+	if err == nil {
+		info, err = c.change(ctx, name, name, newNamed(xseg.OpRollback, name, snapshot))
+	}
+	return info, wrap(name, "roll back to "+snapshot, err)
+}
+
+// Resize gives a volume another size. What lies beyond it is lost; what a larger one adds is zeros.
+func (c *Client) Resize(ctx context.Context, name string, size int64) (mapper.Info, error) {
+	var info mapper.Info
+	err := checkSize(size)
+	if err == nil {
+		q := newControl(xseg.OpResize, name)
+		q.size = uint64(size)
+		info, err = c.change(ctx, name, name, q)
+	}
+	return info, wrap(name, "resize", err)
+}
+
+// change asks for a map change of the volume that has the name now, never of a successor of that
+// name; newName is the name that it has afterwards.
+func (c *Client) change(ctx context.Context, name, newName string, q *control) (mapper.Info, error) {
+	info, err := c.askInfo(ctx, c.mapper, name, newControl(xseg.OpInfo, name))
+	if err != nil {
+		return mapper.Info{}, err
+	}
+	q.volume = info.UUID
+	if q.op == xseg.OpDelete {
+		return mapper.Info{}, c.ask(ctx, c.vlmcd.first, q, nil)
+	}
+	return c.askInfo(ctx, c.vlmcd.first, newName, q)
+}
+
+func checkSize(size int64) error {
+	if err := mapfmt.CheckVolumeSize(size); err != nil {
+		return fmt.Errorf("%w: %w", mapper.ErrArgument, err)
+	}
+	return nil
 }
 
 // Info describes a volume.

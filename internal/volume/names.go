@@ -13,7 +13,12 @@ const pageBytes = 64 << 10
 
 // List calls f for each volume name in byte order until f fails.
 func (c *Client) List(ctx context.Context, f func(name string) error) error {
-	for after := ""; ; {
+	return c.ListAfter(ctx, "", f)
+}
+
+// ListAfter is List of the names that come after one, which need not exist.
+func (c *Client) ListAfter(ctx context.Context, after string, f func(name string) error) error {
+	for {
 		page, err := c.page(ctx, after)
 		if err != nil {
 			return fmt.Errorf("list volumes: %w", err)

@@ -21,6 +21,8 @@ func New() *cobra.Command {
 	root.AddCommand(
 		newCreateCommand(app), newSnapshotCommand(app), newCloneCommand(app), newListCommand(app),
 		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
+		newRenameCommand(app), newRollbackCommand(app), newResizeCommand(app), newFlattenCommand(app),
+		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
 	)
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"archipelago/internal/config"
+	"archipelago/internal/mapfmt"
 	"archipelago/peers/mapper"
 	"archipelago/peers/mapper/remote"
 	"archipelago/xseg"
@@ -51,6 +52,10 @@ type node struct {
 	errno   atomic.Uint32 // of all I/O
 	flushes atomic.Int32
 	fuas    atomic.Int32
+
+	steps   []string     // of groups
+	stale   atomic.Int32 // so many snapshots of groups find their freeze ended
+	endless atomic.Bool  // a diff doesn't get on
 }
 
 type fakeVolume struct {
@@ -140,8 +145,83 @@ func (n *node) answer(op *mapper.Op) (mapper.Info, error) {
 		return n.add(op.Name, op.Size, nil, 0).info, nil
 	case mapper.List:
 		return mapper.Info{}, n.list(op)
+	case mapper.SnapshotGroup:
+		n.steps = append(n.steps, fmt.Sprint("group", op.Members))
+		return mapper.Info{}, nil
+	case mapper.UsageOf, mapper.Diff, mapper.MapRead:
+		n.view(op)
+		return mapper.Info{}, nil
 	}
 	return mapper.Info{}, mapper.ErrArgument
+}
+
+// view answers what is asked about a map: every thousandth object is there, and four ranges differ,
+// two per page.
+func (n *node) view(op *mapper.Op) {
+	op.Usage = mapper.Usage{Allocated: 1, Exclusive: 2, Shared: 3, Objects: 4}
+	for i := range op.Entries {
+		at := op.Index + int64(i)
+		op.Entries[i] = mapfmt.Entry{}
+		if at%1000 == 0 {
+			op.Entries[i].NumLevels = 1
+			op.Entries[i].Levels[0] = mapfmt.Level{UUID: op.Volume, Epoch: 1, Birth: uint64(at), Mask: 1}
+		}
+	}
+	if op.Kind == mapper.Diff {
+		op.Ranges[0] = mapper.Range{Offset: op.Index * 10, Length: 5}
+		op.Ranges[1] = mapper.Range{Offset: op.Index*10 + 10, Length: 5}
+		op.N, op.More = 2, op.Index == 0 || n.endless.Load()
+		if op.Index += 2; n.endless.Load() {
+			op.Index = 2
+		}
+	}
+}
+
+// change is a map change at vlmcd.
+func (n *node) change(v *fakeVolume, name string, r *xseg.Request) {
+	switch r.Op() {
+	case xseg.OpRename:
+		delete(n.volumes, name)
+		v.info.Name, _ = remote.NameArgs(r.Data())
+		n.volumes[v.info.Name] = v
+	case xseg.OpRollback:
+		other, _ := remote.NameArgs(r.Data())
+		v.info.Size = n.volumes[other].info.Size
+	case xseg.OpResize:
+		v.info.Size = int64(r.Size())
+	}
+	remote.PutInfo(r.Payload(), &v.info)
+	r.SetPayloadLen(remote.InfoBytes)
+}
+
+// member takes a request about a group; true if a snapshot is to be made.
+func (n *node) member(r *xseg.Request) bool {
+	a, err := ParseMemberArgs(r.PayloadIn())
+	_, unnamed := remote.NameArgs(r.Data())
+	switch {
+	case err != nil:
+		r.RespondOnLoop(syscall.EINVAL, 0)
+	case unnamed != nil && a.Token == 0:
+		n.steps = append(n.steps, "freeze")
+		r.RespondOnLoop(0, 77)
+	case unnamed != nil:
+		n.steps = append(n.steps, "thaw")
+		r.RespondOnLoop(0, 0)
+	case a.Token != 77 || n.stale.Add(-1) >= 0:
+		r.RespondOnLoop(syscall.ESTALE, 0)
+	default:
+		return true
+	}
+	return false
+}
+
+// groupSteps returns what was done for groups since it was asked last.
+func (n *node) groupSteps() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	steps := n.steps
+	n.steps = nil
+	return steps
 }
 
 func (n *node) add(name string, size int64, data []byte, flags uint32) *fakeVolume {
@@ -225,11 +305,26 @@ func (n *node) serveRight(v *fakeVolume, name string, r *xseg.Request) {
 		clear(v.data[off : off+size])
 	case xseg.OpFlush:
 		n.flushes.Add(1)
+	case xseg.OpRename, xseg.OpRollback, xseg.OpResize:
+		n.change(v, name, r)
+	case xseg.OpFlatten:
+		r.RespondOnLoop(0, size/2)
+		return
 	case xseg.OpSnapshot:
+		if len(r.PayloadIn()) > 0 && !n.member(r) {
+			return
+		}
 		other, err := remote.NameArgs(r.Data())
 		if err != nil {
 			r.RespondOnLoop(mapper.Errno(err), 0)
 			return
+		}
+		if n.volumes[other] != nil {
+			r.RespondOnLoop(syscall.EEXIST, 0)
+			return
+		}
+		if len(r.PayloadIn()) > 0 {
+			n.steps = append(n.steps, "snapshot")
 		}
 		info := n.add(other, v.info.Size, v.data, 1).info
 		remote.PutInfo(r.Payload(), &info)

@@ -99,8 +99,9 @@ const (
 	// each as little-endian uint16 length and the bytes; N = bytes filled. Ends when no further
 	// name fits (More = true) or none is left (More = false). A name created or deleted meanwhile
 	// may or may not be seen; any other MUST be seen exactly once over the pages. The pages of one
-	// listing together may read each name of the prefix once; a store may keep what it has read
-	// for the next page, for a minute.
+	// listing together may read each name of the prefix once: a page that begins where another one
+	// with the same prefix has ended belongs to its listing, and a store may have kept for it, for
+	// a minute, what it had read.
 	List
 	// LockRead returns the highest generation of the lock chain Name in Generation and its
 	// content in Data[:N]; generation 0 = never locked. ErrArgument if Data is too short for it.

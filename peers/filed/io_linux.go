@@ -1,9 +1,7 @@
 package filed
 
 import (
-	"errors"
 	"os"
-	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -114,14 +112,19 @@ func (d *disk) syncfs() error {
 	return again(func() error { return unix.Syncfs(d.root) })
 }
 
+// readDir returns the entries of a directory, in no order; none if it isn't there.
 func (d *disk) readDir(name string) ([]os.DirEntry, error) {
-	f, err := os.Open(path.Join(d.dir, name))
-	if errors.Is(err, os.ErrNotExist) {
+	if err := d.note("readdir", name); err != nil {
+		return nil, err
+	}
+	fd, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err == unix.ENOENT || err == unix.ENOTDIR {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	return f.ReadDir(-1)
 }

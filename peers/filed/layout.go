@@ -1,9 +1,6 @@
 package filed
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // shardMark starts the name of a directory that isn't a component of any object's name.
 const shardMark = '='
@@ -54,7 +51,9 @@ func shard(component string) string {
 	for i := range len(component) {
 		h = (h ^ uint32(component[i])) * 16777619
 	}
-	return fmt.Sprintf("%c%02x/", shardMark, byte(h^h>>8^h>>16^h>>24))
+	const digits = "0123456789abcdef"
+	n := byte(h ^ h>>8 ^ h>>16 ^ h>>24)
+	return string([]byte{shardMark, digits[n>>4], digits[n&15], '/'})
 }
 
 // parent returns the directory of a path; "." for one at the root.

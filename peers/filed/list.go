@@ -7,103 +7,148 @@ import (
 	"archipelago/peers/blocker"
 )
 
-// lister collects names in byte order. dir paths below are physical, names are objects'.
-type lister struct {
-	disk *disk
-	op   *blocker.Op
-	used int
-	full bool
-}
-
-// list fills op.Data with names.
+// list fills op.Data with names. The first page of a listing reads the directories on the way to its
+// names, whole and sorted; the cursor keeps them for the next page. So a listing reads each
+// directory once, however many pages it takes, and none that its prefix rules out.
 func (s *Store) list(op *blocker.Op) error {
-	l := &lister{disk: s.disk, op: op}
-	if err := l.walk(".", ""); err != nil {
-		return wrap(op.Name, "list", err)
+	c := s.cursors.take(op.Name, op.After)
+	if c == nil {
+		c = newCursor(op)
 	}
-	op.N, op.More = int64(l.used), l.full
-	if l.full && l.used == 0 {
+	used := 0
+	for {
+		name, err := c.peek(s.disk)
+		if err != nil {
+			return wrap(op.Name, "list", err)
+		}
+		if name == "" {
+			break
+		}
+		n, fits := blocker.PutName(op.Data, used, name)
+		if !fits {
+			op.More = true
+			break
+		}
+		used, c.after = n, name
+		c.advance()
+	}
+	op.N = int64(used)
+	switch {
+	case op.More && used == 0:
 		return wrap(op.Name, "list", blocker.ErrArgument) // no name fits: paging would never end
+	case op.More:
+		s.cursors.put(c)
 	}
 	return nil
 }
 
-// item is a file or directory below a directory. Its key is what its names begin with: a directory
-// sorts as if the slash belonged to its name, which is the byte order of the names below it.
-type item struct {
-	key  string
-	path string
+// cursor is a place in the name space, in byte order of the names.
+type cursor struct {
+	prefix string
+	start  string // names up to this one aren't wanted
+	after  string // the last name that was listed
+	stack  []level
+	stop   func() // its end by time
 }
 
-func (i item) isDir() bool { return strings.HasSuffix(i.key, "/") }
+// level is a directory that is being listed. What its items are called begins with base.
+type level struct {
+	base  string
+	items []string // sorted; a directory ends with the slash that begins the names below it
+}
 
-// walk lists what lies below dir, whose names begin with base.
-func (l *lister) walk(dir, base string) error {
-	items, err := l.items(dir, base)
-	if err != nil {
-		return err
+func newCursor(op *blocker.Op) *cursor {
+	c := &cursor{prefix: strings.Clone(op.Name), start: strings.Clone(op.After)}
+	base := c.prefix[:strings.LastIndexByte(c.prefix, '/')+1]
+	c.stack = []level{{"", []string{base}}}
+	if base != "" && (blocker.CheckName(strings.TrimSuffix(base, "/")) != nil || !c.wanted(base)) {
+		c.stack = nil // no object's name begins with that, or all of them come before
 	}
-	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.key, b.key) })
-	for _, i := range items {
-		if l.full {
-			return nil
-		}
-		if i.isDir() {
-			if err := l.walk(i.path, i.key); err != nil {
-				return err
-			}
+	return c
+}
+
+// peek returns the name where the cursor is, "" at the end.
+func (c *cursor) peek(d *disk) (string, error) {
+	for len(c.stack) > 0 {
+		top := &c.stack[len(c.stack)-1]
+		if len(top.items) == 0 {
+			c.stack = c.stack[:len(c.stack)-1]
 			continue
 		}
-		l.used, l.full = l.put(i.key)
+		key := top.base + top.items[0]
+		if key != "" && !strings.HasSuffix(key, "/") {
+			return key, nil
+		}
+		top.items = top.items[1:] // a directory: what it holds takes its place
+		items, err := c.read(d, key)
+		if err != nil {
+			return "", err
+		}
+		c.stack = append(c.stack, level{key, items})
 	}
-	return nil
+	return "", nil
 }
 
-func (l *lister) put(name string) (int, bool) {
-	n, fits := blocker.PutName(l.op.Data, l.used, name)
-	return n, !fits
+func (c *cursor) advance() {
+	top := &c.stack[len(c.stack)-1]
+	top.items = top.items[1:]
 }
 
-// items returns what may hold wanted names below dir; it looks through shards.
-func (l *lister) items(dir, base string) ([]item, error) {
-	entries, err := l.disk.readDir(dir)
+// read returns what is wanted of a directory, sorted. A directory sorts as if the slash belonged to
+// its name, which is the byte order of the names below it.
+func (c *cursor) read(d *disk, base string) ([]string, error) {
+	dir := "."
+	if base != "" {
+		dir = physical(strings.TrimSuffix(base, "/"))
+	}
+	items, err := c.readFrom(d, nil, dir, base)
+	slices.Sort(items)
+	return items, err
+}
+
+// readFrom adds what is wanted of dir; it looks through shards.
+func (c *cursor) readFrom(d *disk, items []string, dir, base string) ([]string, error) {
+	entries, err := d.readDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var items []item
 	for _, e := range entries {
-		path := e.Name()
-		if dir != "." {
-			path = dir + "/" + path
-		}
-		if e.IsDir() && e.Name()[0] == shardMark {
-			more, err := l.items(path, base)
-			if err != nil {
+		name := e.Name()
+		if e.IsDir() && name[0] == shardMark {
+			if items, err = c.readFrom(d, items, join(dir, name), base); err != nil {
 				return nil, err
 			}
-			items = append(items, more...)
 			continue
 		}
-		if i := (item{base + e.Name(), path}); l.wanted(&i, e.IsDir()) {
-			items = append(items, i)
+		// Foreign files (the names are none of ours, or lie where ours don't) are passed over.
+		key := base + name
+		if blocker.CheckName(key) != nil || physical(key) != join(dir, name) || key == "lost+found" {
+			continue
+		}
+		if e.IsDir() {
+			name, key = name+"/", key+"/"
+		}
+		if c.wanted(key) {
+			items = append(items, name)
 		}
 	}
 	return items, nil
 }
 
-// wanted completes an item and tells whether it is or may hold a wanted name. Foreign files (the
-// names are none of ours) and lost+found at the root are passed over.
-func (l *lister) wanted(i *item, isDir bool) bool {
-	if blocker.CheckName(i.key) != nil || i.path == "lost+found" {
+func join(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// wanted tells whether an object is wanted, or a directory (with a slash) may hold one that is.
+func (c *cursor) wanted(key string) bool {
+	if !strings.HasSuffix(key, "/") {
+		return strings.HasPrefix(key, c.prefix) && key > c.start
+	}
+	if !strings.HasPrefix(key, c.prefix) && !strings.HasPrefix(c.prefix, key) {
 		return false
 	}
-	prefix, after := l.op.Name, l.op.After
-	if !isDir {
-		return strings.HasPrefix(i.key, prefix) && i.key > after
-	}
-	i.key += "/"
-	if !strings.HasPrefix(i.key, prefix) && !strings.HasPrefix(prefix, i.key) {
-		return false
-	}
-	return i.key > after || strings.HasPrefix(after, i.key)
+	return key > c.start || strings.HasPrefix(c.start, key)
 }

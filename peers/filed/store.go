@@ -25,13 +25,14 @@ const (
 
 // Store is a blocker.Store on files. Make it with Open.
 type Store struct {
-	disk  *disk
-	dirs  *directories
-	locks *chains
-	temps *temps
-	spare *reserve
-	pool  *pool
-	log   *slog.Logger
+	disk    *disk
+	dirs    *directories
+	locks   *chains
+	temps   *temps
+	spare   *reserve
+	pool    *pool
+	cursors cursors
+	log     *slog.Logger
 
 	capacity     int // of the cache of descriptors
 	writethrough bool
@@ -110,6 +111,7 @@ func (s *Store) Close() error {
 	}
 	s.track.setFlag(flagLost, false)
 	s.track.close()
+	s.cursors.close()
 	s.closeFiles()
 	return nil
 }

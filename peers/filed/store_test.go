@@ -61,7 +61,7 @@ func TestConformanceFewDescriptors(t *testing.T) {
 }
 
 // memoryDir is a directory whose syncs cost nothing, where the machine has one.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	dir, err := os.MkdirTemp("/dev/shm", "filed-test-")
 	if err != nil {
 		return t.TempDir()

@@ -36,6 +36,8 @@ type world struct {
 	fail func(op *blocker.Op) error
 	// hold, if set, keeps events from happening.
 	hold func(what string) bool
+	// whole lets operations of the store happen in one piece.
+	whole bool
 }
 
 // event is something that waits to happen.
@@ -174,6 +176,9 @@ func (w *world) split(op *blocker.Op) []blocker.Op {
 	}
 	cuts := []int64{0, n}
 	for range w.rng.IntN(3) {
+		if w.whole {
+			break
+		}
 		if at := w.rng.Int64N(n/mapfmt.SectorSize+1) * mapfmt.SectorSize; at > cuts[len(cuts)-2] && at < n {
 			cuts = append(cuts[:len(cuts)-1], at, n)
 		}

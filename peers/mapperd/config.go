@@ -48,6 +48,7 @@ type faults struct {
 	moveDeleteFirst   bool // a rename removes the old record before there is the new one
 	rollbackOverLog   bool // a rollback leaves the pending log of before
 	growUntrimmed     bool // a volume grows though what a shrink left isn't gone
+	pageLast          bool // the record names a page of the chunk table that isn't there yet
 	deleteEarly       bool // a discarded object goes before the map without it is durable
 	groupUndecided    bool // members of a group become real one by one
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"archipelago/internal/mapfmt"
 	"archipelago/peers/blocker"
 	"archipelago/peers/blocker/memstore"
 )
@@ -275,6 +276,35 @@ var changes = []scenario{
 			func() error { return c.remove("s") },
 		)
 	}},
+	{"paged", func(c *client) error {
+		return steps(
+			func() error { return c.createSized("v", pagedSize) },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.write("v", pagedIndex, 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.snapshot("v", "s") },
+			func() error { return c.write("v", pagedIndex, 1) },
+			func() error { return c.write("v", 1030, 1) },
+			func() error { return c.flush("v") },
+			func() error { return c.rollback("v", "s") },
+			func() error { return c.write("v", pagedIndex+1030, 1) },
+			func() error { return c.resize("v", (pagedIndex+1)*testObject) },
+			func() error { return c.resize("v", pagedSize) },
+		)
+	}},
+	{"table becomes paged", func(c *client) error {
+		return steps(
+			func() error { return c.create("v") },
+			func() error { return c.write("v", 0, 0) },
+			func() error { return c.write("v", 1030, 0) },
+			func() error { return c.resize("v", pagedSize) },
+			func() error { return c.write("v", pagedIndex, 0) },
+			func() error { return c.write("v", 2, 0) },
+			func() error { return c.flush("v") },
+			func() error { return c.resize("v", 3*testObject) },
+			func() error { return c.resize("v", pagedSize) },
+		)
+	}},
 	{"discard", func(c *client) error {
 		return steps(
 			func() error { return c.create("v") },
@@ -291,6 +321,12 @@ var changes = []scenario{
 		)
 	}},
 }
+
+// A volume of pagedSize has two pages of its chunk table; pagedIndex is an object in the second.
+const (
+	pagedIndex = mapfmt.PageChunks*mapfmt.ChunkEntries + 5
+	pagedSize  = (pagedIndex + 2000) * testObject
+)
 
 func init() { scenarios = append(scenarios, changes...) }
 
@@ -450,6 +486,7 @@ func TestCheckerSeesFaults(t *testing.T) {
 		{"rollback over a full log", "rollback", faults{rollbackOverLog: true}},
 		{"grow before a finished trim", "resize", faults{growUntrimmed: true}},
 		{"group without a decision", "group", faults{groupUndecided: true}},
+		{"record before its page", "paged", faults{pageLast: true}},
 		{"object gone before its entry", "discard", faults{deleteEarly: true}},
 	} {
 		t.Run(x.fault, func(t *testing.T) {

@@ -137,6 +137,7 @@ type cut struct {
 	chunks []*cutChunk
 	gone   []mapfmt.ObjectID
 	pages  map[int64]*page // of the chunk table, as stored by the flush
+	late   bool            // the pages come after the record: a planted fault
 }
 
 type cutChunk struct {
@@ -220,6 +221,7 @@ func (v *volume) syncData() error {
 
 // storeTable writes the record if chunks, or pages of the chunk table, were stored under a new owner.
 func (v *volume) storeTable(c *cut) (*mapfmt.Record, error) {
+	c.late = v.e.cfg.faults.pageLast
 	rows, err := v.storePages(c)
 	if err != nil {
 		return c.rec, err
@@ -242,7 +244,11 @@ func (v *volume) storeTable(c *cut) (*mapfmt.Record, error) {
 	if err := v.e.writeRecord(v.name, rec); err != nil {
 		return c.rec, err
 	}
-	return rec, nil
+	if v.e.cfg.faults.pageLast {
+		c.late = false
+		_, err = v.storePages(c)
+	}
+	return rec, err
 }
 
 // endCut trims the log, or takes the cut back if the flush has failed. It says whether the log was

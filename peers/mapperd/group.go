@@ -176,6 +176,9 @@ func (e *Engine) clearMember(name string, rec *mapfmt.Record, group [16]byte) (*
 
 // giveUp decides that a group isn't to be, and removes those members that are known.
 func (e *Engine) giveUp(group [16]byte, names []string) error {
+	if _, real, err := e.members(group, names); err != nil || real && len(names) > 0 {
+		return errors.Join(err, mapper.ErrExists)
+	}
 	g, err := e.decide(group, mapfmt.GroupGivenUp, names)
 	if err != nil {
 		return err

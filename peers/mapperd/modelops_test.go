@@ -51,6 +51,13 @@ func snapshots(names ...string) []byte {
 	return b[:n]
 }
 
+func (c *client) createSized(name string, size int64) error {
+	v := &modelVolume{presence: unsure, cells: map[place]*cell{}}
+	c.m.volumes[name] = v
+	op, err := do(c.w.engine, mapper.Op{Kind: mapper.Clone, Name: name, Size: size, ObjectSize: testObject})
+	return v.made(op.Info, c.acked(err))
+}
+
 func (v *modelVolume) holds(p place) bool {
 	return v.info.Size == 0 || p.index*testObject+int64(p.sub)*testSub < v.info.Size
 }

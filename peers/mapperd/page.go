@@ -107,6 +107,9 @@ func (v *volume) storePages(c *cut) (rows []int64, err error) {
 	}
 	c.pages = map[int64]*page{}
 	for _, at := range rows {
+		if c.late {
+			continue
+		}
 		if err := v.storePage(c, at, changed[at]); err != nil {
 			return nil, err
 		}

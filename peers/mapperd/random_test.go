@@ -95,7 +95,7 @@ func (r *randomRun) choose(c *client) (string, error) {
 	volumes := r.names(func(v *modelVolume) bool { return v.presence == existing && !v.readOnly })
 	snaps := r.names(func(v *modelVolume) bool { return v.presence == existing && v.readOnly })
 	free := r.free()
-	kind := rapid.IntRange(0, 13).Draw(r.rt, "kind")
+	kind := rapid.IntRange(0, 19).Draw(r.rt, "kind")
 	pick := func(names []string) string { return rapid.SampledFrom(names).Draw(r.rt, "name") }
 	switch {
 	case len(volumes) == 0 || kind == 0 && len(free) > 0:
@@ -113,11 +113,28 @@ func (r *randomRun) choose(c *client) (string, error) {
 		return "close", c.close(pick(volumes))
 	case kind == 5 || kind == 6:
 		return "flush", c.flush(pick(volumes))
+	case kind == 7:
+		return "resize", c.resize(pick(volumes), rapid.SampledFrom(randomSizes).Draw(r.rt, "size"))
+	case kind == 8 && len(snaps) > 0:
+		return "rollback", c.rollback(pick(volumes), pick(snaps))
+	case kind == 9 && len(free) > 0:
+		return "rename", c.rename(pick(append(volumes, snaps...)), pick(free))
 	}
 	index := rapid.SampledFrom([]int64{0, 1, 2, 1023, 1024, 2047}).Draw(r.rt, "index")
 	sub := rapid.IntRange(0, 3).Draw(r.rt, "sub-block")
 	name := pick(volumes)
+	switch {
+	case !r.m.volumes[name].holds(place{index, sub}):
+		return "flush", c.flush(name)
+	case kind == 10:
+		return "discard", c.discard(name, index)
+	}
 	return fmt.Sprintf("write to %s", name), c.write(name, index, sub)
+}
+
+// randomSizes cut within a sub-block, an object and a chunk, and make the chunk table paged.
+var randomSizes = []int64{
+	testObject + 2*testSub + 512, 2 * testObject, 1024 * testObject, testSize, testSize + testObject, pagedSize,
 }
 
 func (r *randomRun) names(pass func(*modelVolume) bool) (names []string) {

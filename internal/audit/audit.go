@@ -19,7 +19,8 @@ type Options struct {
 	Progress func(Progress)
 
 	// Repair does what can't hurt data: it removes tombstones that a newer one of the same volume
-	// has superseded. Everything else that is half-done is finished by the mapper.
+	// has superseded, and decisions about groups of snapshots that all members have heard of.
+	// Everything else that is half-done is finished by the mapper.
 	Repair bool
 
 	// References bounds the names of objects, and those of chunks, that are held in memory at a

@@ -109,6 +109,18 @@ var findings = []struct {
 		r.Epoch = 10
 		f.tombstone("gone", r)
 	}, []expected{{HalfDone, "08.2", "superseded by the tombstone of epoch 10"}}},
+	{"member of a group", func(f *fixture) {
+		f.s.SetMark(mapfmt.Mark{Flag: mapfmt.FlagPending, ID: id(6)})
+		f.record("s", f.s)
+		f.group(mapfmt.GroupReal, "s")
+	}, []expected{{HalfDone, "v/s", "member of group 06"}, {HalfDone, "g/06", "not all of them have heard"}}},
+	{"group given up", func(f *fixture) { f.group(mapfmt.GroupGivenUp) }, []expected{{Orphan, "g/06", "given up"}}},
+	{"decision of another group", func(f *fixture) {
+		data, err := mapfmt.EncodeGroup(&mapfmt.Group{ID: id(6), State: mapfmt.GroupReal})
+		f.put(mapfmt.GroupName(id(7)), data, err)
+	}, []expected{{Corrupt, "g/07", "is group 06"}}},
+	{"decision left over", func(f *fixture) { f.group(mapfmt.GroupReal, "s") },
+		[]expected{{Orphan, "g/06", "all snapshots"}}},
 	{"torn tail", func(f *fixture) {
 		name := mapfmt.ChunkName(f.v.Table[0].At(0))
 		stat := blocker.Op{Kind: blocker.Stat, Name: name}
@@ -212,14 +224,15 @@ func match(t *testing.T, all []Finding, want []expected) {
 	}
 }
 
-func TestRepairRemovesSupersededTombstone(t *testing.T) {
+func TestRepairRemovesLeftovers(t *testing.T) {
 	f := newFixture(t)
 	r := f.v.Clone()
 	r.UUID = id(8)
 	f.tombstone("gone", r)
 	r.Epoch = 3
 	f.tombstone("gone", r)
-	if _, sum := f.check(Options{Repair: true}); sum.Repaired != 1 || sum.HalfDone != 1 {
+	f.group(mapfmt.GroupReal, "s")
+	if _, sum := f.check(Options{Repair: true}); sum.Repaired != 2 || sum.HalfDone != 1 || sum.Orphans != 1 {
 		t.Errorf("%+v", sum)
 	}
 	if all, sum := f.check(Options{}); len(all) != 0 || sum.Tombstones != 1 {
@@ -230,7 +243,7 @@ func TestRepairRemovesSupersededTombstone(t *testing.T) {
 // TestRepairTouchesNothingElse: whatever is wrong, the store stays as it is.
 func TestRepairTouchesNothingElse(t *testing.T) {
 	for _, x := range findings {
-		if x.name == "tombstone superseded" {
+		if x.name == "tombstone superseded" || x.name == "decision left over" {
 			continue
 		}
 		f := newFixture(t)

@@ -78,6 +78,7 @@ const (
 	remedyNone     = "nothing can be done without risk: remove the volume, or restore it from a copy"
 	remedyOpen     = "opening the volume finishes it"
 	remedyAnyOp    = "any operation on either name finishes it"
+	remedyMembers  = "opening its members finishes it"
 	remedyRemove   = "removing the volume again finishes it"
 	remedyTail     = "the owner cuts it off before its next append"
 	remedyGC       = "garbage collection frees it"

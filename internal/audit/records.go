@@ -63,6 +63,8 @@ func (c *check) scanMapObject(object string) error {
 		return c.scanTombstone(object)
 	case strings.HasPrefix(object, mapfmt.LeasePrefix):
 		return c.scanLease(object)
+	case strings.HasPrefix(object, mapfmt.GroupPrefix):
+		return c.scanGroup(object)
 	case object != mapfmt.StoreHeaderName:
 		_, allocated, _ := c.stat(c.Maps, object)
 		c.report(Finding{
@@ -96,6 +98,47 @@ func (c *check) scanLease(object string) error {
 		c.corrupt(object, "", "%v", err)
 	}
 	return c.ctx.Err()
+}
+
+// scanGroup looks at a decision about a group of snapshots. It goes when all members have heard it.
+func (c *check) scanGroup(object string) error {
+	id, err := mapfmt.ParseGroupName(object)
+	var g *mapfmt.Group
+	if err == nil {
+		if g, err = read(c, object, mapfmt.DecodeGroup); err == nil && g.ID != id {
+			err = fmt.Errorf("is group %s: %w", mapfmt.FormatUUID(g.ID), mapfmt.ErrCorrupt)
+		}
+	}
+	switch {
+	case isMissing(err) || c.ctx.Err() != nil:
+	case err != nil:
+		c.corrupt(object, "", "%v", err)
+	default:
+		c.reportGroup(object, g)
+	}
+	return c.ctx.Err()
+}
+
+// reportGroup: a decision that all members have heard of is a leftover. One that gave a group up
+// may be needed by members that are still on their way, and is left alone.
+func (c *check) reportGroup(object string, g *mapfmt.Group) {
+	f := Finding{Severity: Orphan, Object: object, Cause: "a group of snapshots was given up", Remedy: remedyGC}
+	if g.State == mapfmt.GroupReal {
+		f.Cause, f.Remedy = "all snapshots of the group have heard that it is real", remedyRepair
+		for _, name := range g.Members {
+			r, err := c.record(name)
+			if err == nil && r.Flags&mapfmt.FlagPending == 0 || isMissing(err) {
+				continue
+			}
+			f.Severity, f.Volume, f.Remedy = HalfDone, name, remedyMembers
+			f.Cause = "the group of snapshots is real, but not all of them have heard of it"
+			break
+		}
+		if f.Severity == Orphan {
+			c.repair(&f)
+		}
+	}
+	c.report(f)
 }
 
 func (c *check) scanTombstone(object string) error {
@@ -230,6 +273,11 @@ func (c *check) checkRecord(name string, r *mapfmt.Record) {
 func (c *check) checkMark(name string, r *mapfmt.Record, m mapfmt.Mark) {
 	switch m.Flag {
 	case mapfmt.FlagPending:
+		if m.Name == "" {
+			c.halfDone(name, remedyOpen, "PENDING: is a member of group %s, which may be unfinished",
+				mapfmt.FormatUUID(m.ID))
+			return
+		}
 		c.halfDone(name, remedyOpen, "PENDING: whether %s was there all the time has yet to be checked", m.Name)
 	case mapfmt.FlagMoving:
 		c.halfDone(name, remedyAnyOp, "MOVING: is being renamed to %s", m.Name)

@@ -74,6 +74,12 @@ func (f *fixture) tombstone(name string, r *mapfmt.Record) {
 	f.put(mapfmt.TombstoneName(r.UUID, r.Epoch), data, err)
 }
 
+func (f *fixture) group(state mapfmt.GroupState, members ...string) {
+	f.t.Helper()
+	data, err := mapfmt.EncodeGroup(&mapfmt.Group{ID: id(6), State: state, Members: members})
+	f.put(mapfmt.GroupName(id(6)), data, err)
+}
+
 func (f *fixture) chunk(at mapfmt.ChunkID, index int, e mapfmt.Entry) {
 	f.t.Helper()
 	var c mapfmt.Chunk

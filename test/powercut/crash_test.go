@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"archipelago/internal/audit"
 	"archipelago/peers/mapper"
@@ -30,7 +29,9 @@ type lab struct {
 	dir    string // for pending logs
 	fault  fault
 	states int
-	clean  map[string]bool // directories that nothing was written to since they were emptied
+	// goOnAlways lets work go on from every state, instead of from some.
+	goOnAlways bool
+	clean      map[string]bool // directories that nothing was written to since they were emptied
 }
 
 func newLab(t testing.TB, f fault) *lab {
@@ -76,20 +77,18 @@ func readFiles(dir string) (map[string][]byte, error) {
 
 // moments runs a scenario from a state on and returns what there was before each change of a store,
 // and at the end.
-func (l *lab) moments(t *testing.T, from state, run func(*client) error, seed uint64) (all []state, err error) {
+func (l *lab) moments(from state, run func(*client) error, seed uint64) (all []state, err error) {
 	dir, err := l.empty("run")
 	if err != nil {
 		return nil, err
 	}
-	synctest.Test(t, func(t *testing.T) {
-		d, m := from.disks.clone(), from.model.clone()
-		err = l.watched(d, m, dir, run, seed, func() {
-			logs, readErr := readFiles(dir)
-			if readErr != nil {
-				t.Error(readErr)
-			}
-			all = append(all, state{d.clone(), m.clone(), logs})
-		})
+	d, m := from.disks.clone(), from.model.clone()
+	err = l.watched(d, m, dir, run, seed, func() {
+		logs, readErr := readFiles(dir)
+		if readErr != nil {
+			l.t.Error(readErr)
+		}
+		all = append(all, state{d.clone(), m.clone(), logs})
 	})
 	return all, err
 }
@@ -100,7 +99,7 @@ func (l *lab) watched(d disks, m *model, dir string, run func(*client) error, se
 	if err != nil {
 		return err
 	}
-	err = run(&client{n, m})
+	err = run(&client{n: n, m: m})
 	take()
 	n.before = nil
 	return errors.Join(err, n.end())
@@ -148,7 +147,7 @@ func (l *lab) powerless(d disks, m *model, seed uint64) error {
 }
 
 // goesOn says whether work goes on from the next state.
-func (l *lab) goesOn() bool { return (l.states+1)%goOnEvery == 0 }
+func (l *lab) goesOn() bool { return l.goOnAlways || (l.states+1)%goOnEvery == 0 }
 
 // goOnEvery is how many states there are to each one from which work goes on. Tuning.
 const goOnEvery = 16
@@ -168,7 +167,7 @@ func (l *lab) reopen(d disks, m *model, dir string, boot byte, power bool, seed 
 	if !power {
 		n.mapper.Recover()
 	}
-	c := &client{n, m.view()}
+	c := &client{n: n, m: m.view()}
 	if err := c.checkAll(power, goOn || len(m.control) > 0); err != nil {
 		return err
 	}
@@ -221,18 +220,53 @@ func (c *client) check(name string, power, settle bool) error {
 	v := c.m.volumes[name]
 	op := &vlmcd.Op{Kind: vlmcd.Open, Name: []byte(name)}
 	err := c.n.do(op)
-	if v.maybeAbsent && errors.Is(err, mapper.ErrNotFound) {
+	if to := v.becomes; errors.Is(err, mapper.ErrNotFound) && to != "" {
+		c.m.moved(name, to)
+		return c.check(to, power, settle)
+	}
+	if errors.Is(err, mapper.ErrNotFound) && v.maybeAbsent {
 		delete(c.m.volumes, name)
-		return nil
+		return c.undecided(v, "absent")
+	}
+	if err == nil {
+		err = c.undecided(v, "there")
 	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", name, err)
 	}
-	v.info = op.Info
-	v.info.Name = name
+	v.named(name, op.Info)
+	return c.compare(name, power, settle)
+}
+
+// undecided notes what has become of a member of a group; the others must have gone the same way.
+func (c *client) undecided(v *volume, how string) error {
+	if v.group == "" {
+		return nil
+	}
+	if c.groups == nil {
+		c.groups = map[string]string{}
+	}
+	if was := c.groups[v.group]; was != "" && was != how {
+		return fmt.Errorf("one member of the group is %s, another is %s", was, how)
+	}
+	c.groups[v.group] = how
+	return nil
+}
+
+// compare reads a volume.
+func (c *client) compare(name string, power, settle bool) error {
+	v := c.m.volumes[name]
 	data, err := c.read(name)
-	if err == nil {
-		err = v.checkContent(name, data, power)
+	if err != nil {
+		return err
+	}
+	err = v.checkContent(name, data, power)
+	if v.instead != nil && err != nil {
+		w := &volume{cells: v.instead}
+		if other := w.checkContent(name, data, power); other != nil {
+			return fmt.Errorf("neither old (%w) nor new (%w)", err, other)
+		}
+		err = nil
 	}
 	if err == nil && settle {
 		v.settle(data)
@@ -243,65 +277,30 @@ func (c *client) check(name string, power, settle bool) error {
 // finishControl repeats the control operations that weren't answered.
 func (c *client) finishControl() error {
 	for _, x := range c.m.control {
-		op, ask := x.op, x.ask
-		var info mapper.Info
-		var err error
-		if ask != nil {
-			again := *ask
-			err, info = c.n.ask(&again), again.Info
-		} else {
-			err = c.n.do(&op)
-			info = op.Info
-		}
+		info, err := x.again(c)
 		if err != nil {
-			return fmt.Errorf("operation %d on %s, repeated: %w", op.Kind, op.Name, err)
+			return fmt.Errorf("%s, repeated: %w", x.what, err)
 		}
-		x.after(c.m)
 		x.finished(c.m, info)
 	}
 	c.m.control = nil
 	return nil
 }
 
-// after notes what a repeated operation makes where the crash had left nothing of it.
-func (x *control) after(m *model) {
-	var name, origin string
-	switch {
-	case x.ask != nil:
-		name, origin = x.ask.Name, x.ask.Other
-	case x.op.Kind == vlmcd.Snapshot:
-		name, origin = x.op.Other, string(x.op.Name)
-	}
-	if name == "" || m.volumes[name] != nil {
-		return
-	}
-	v := &volume{readOnly: x.ask == nil}
-	if of := m.volumes[origin]; of != nil {
-		for i := range of.cells {
-			last := of.cells[i].past[len(of.cells[i].past)-1]
-			v.cells = append(v.cells, exactly(last.n))
-		}
-	} else {
-		v.cells = make([]cell, volumeSize/sector)
-		for i := range v.cells {
-			v.cells[i] = exactly(0)
-		}
-	}
-	m.volumes[name] = v
-}
-
-// goOn works on from what a crash has left: everything is read again, a sector of each object is
-// written and flushed, and the power is cut once more.
+// goOn works on from what a crash has left: some objects are written to and
+// flushed, everything is read again, and the power is cut once more.
 func (l *lab) goOn(c *client, boot byte, seed uint64) error {
+	rng := rand.New(rand.NewPCG(seed, 8))
 	for _, name := range c.m.names() {
 		v := c.m.volumes[name]
 		if v.readOnly {
 			continue
 		}
-		for first := 0; first < len(v.cells); first += objectSize / sector {
-			at := first + int(seed%100)
+		// The first few objects: how many entries are appended says what they lie over.
+		for first := range 1 + rng.IntN(len(v.cells)/perObject+1) {
+			at := first*perObject + rng.IntN(perObject)
 			if at >= len(v.cells) {
-				at = first
+				at = len(v.cells) - 1
 			}
 			if err := c.do(c.write(name, at, 1, 0)); err != nil {
 				return err
@@ -338,7 +337,7 @@ func (l *lab) second(d disks, m *model, boot byte) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.end()) }()
-	if err := (&client{n, m}).checkAll(true, false); err != nil {
+	if err := (&client{n: n, m: m}).checkAll(true, false); err != nil {
 		return fmt.Errorf("second cut: %w", err)
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 const (
 	sector     = 512
 	objectSize = 64 << 10
-	volumeSize = 2*objectSize + objectSize/2
+	sectors    = (2*objectSize + objectSize/2) / sector // of most volumes
 )
 
 // value is what a sector holds: the number in each of its words; 0 is zeros.
@@ -61,6 +61,12 @@ type volume struct {
 	maybeAbsent bool
 	// of is the volume whose snapshot is being made under this name.
 	of string
+	// becomes is the name that it is being given.
+	becomes string
+	// instead is the content that it is being given, as a whole.
+	instead []cell
+	// group is the one that it is a member of, while that isn't decided.
+	group string
 }
 
 func (v *volume) clone() *volume {
@@ -170,6 +176,9 @@ func (m *model) flushing(name string) (durable func()) {
 
 // checkContent compares what was read with what may be there.
 func (v *volume) checkContent(name string, data []byte, power bool) error {
+	if len(data) != len(v.cells)*sector {
+		return fmt.Errorf("%s: has %d sectors, not %d", name, len(data)/sector, len(v.cells))
+	}
 	for i := range v.cells {
 		n, whole := sectorValue(data[i*sector : (i+1)*sector])
 		if !whole {
@@ -184,7 +193,7 @@ func (v *volume) checkContent(name string, data []byte, power bool) error {
 
 // settle makes what was read all that is known.
 func (v *volume) settle(data []byte) {
-	v.maybeAbsent, v.of = false, ""
+	v.maybeAbsent, v.of, v.instead = false, "", nil
 	v.cells = make([]cell, len(data)/sector)
 	values := make([]value, len(v.cells))
 	for i := range v.cells {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
-	"testing/synctest"
 	"time"
 
 	"archipelago/peers/blocker"
@@ -20,13 +20,16 @@ import (
 // disks are the two stores of a node.
 type disks struct{ maps, blocks *memstore.Store }
 
-func newDisks() disks {
-	d := disks{memstore.New(), memstore.New()}
+func newDisks() disks { return disks{memstore.New(), memstore.New()}.torn() }
+
+// torn makes power cuts tear blocks by sectors.
+func (d disks) torn() disks {
+	d.maps.TearSectors(true)
 	d.blocks.TearSectors(true)
 	return d
 }
 
-func (d disks) clone() disks { return disks{d.maps.Clone(), d.blocks.Clone()} }
+func (d disks) clone() disks { return disks{d.maps.Clone(), d.blocks.Clone()}.torn() }
 
 func (d disks) powerCut(choose func(int) int) disks {
 	return disks{d.maps.PowerCut(choose), d.blocks.PowerCut(choose)}
@@ -38,8 +41,7 @@ type node struct {
 	mapper   *mapperd.Engine
 	composer *vlmcd.Engine
 
-	// rng picks what happens next; nil: things happen as they come, and nobody else may be in a
-	// bubble.
+	// rng picks what happens next; nil: things happen as they come.
 	rng *rand.Rand
 	// before is called before each operation that changes a store, on the caller's thread.
 	before func()
@@ -70,8 +72,7 @@ func startNode(d disks, dir string, boot byte, f fault, rng *rand.Rand, before f
 	}
 	n.mapper, n.rng = m, rng // the start blocks: until here, things happen as they come
 	n.composer = vlmcd.New(vlmcd.Config{
-		Mapper: mapperPort{n}, Blocks: storePort{blocks, n}, MaxPages: 4,
-		After: func(d time.Duration, f func()) { time.AfterFunc(d, func() { n.post("timer", f) }) },
+		Mapper: mapperPort{n}, Blocks: storePort{blocks, n}, MaxPages: 4, After: n.after,
 	})
 	return n, nil
 }
@@ -81,17 +82,13 @@ func (n *node) end() error {
 	if n.rng == nil {
 		return n.mapper.Close()
 	}
-	closed := make(chan error, 1)
-	go func() { closed <- n.mapper.Close() }()
-	for {
-		synctest.Wait()
-		select {
-		case err := <-closed:
-			return err
-		default:
-			n.step()
-		}
-	}
+	closed := false
+	var err error
+	go func() {
+		err = n.mapper.Close()
+		n.post("closed", func() { closed = true })
+	}()
+	return errors.Join(n.until(func() bool { return closed }), err)
 }
 
 func (n *node) post(what string, run func()) {
@@ -106,28 +103,30 @@ func (n *node) post(what string, run func()) {
 
 // until lets things happen until done says so.
 func (n *node) until(done func() bool) error {
-	idle := 0
-	for !done() {
-		if n.step() {
-			idle = 0
-		} else if idle++; idle > 1000 {
+	for range maxSteps {
+		if done() {
+			return nil
+		}
+		if !n.step() {
 			return errors.New("nothing happens any more")
 		}
 	}
-	return nil
+	return errors.New("there is no end to it")
 }
 
-// step lets one thing happen; false if nothing did.
+// maxSteps is far more than any batch of requests takes.
+const maxSteps = 50_000
+
+// step lets something happen, and waits for it if need be; false if nothing does for long.
 func (n *node) step() bool {
 	if n.rng == nil {
 		return n.stepAsItComes()
 	}
-	synctest.Wait()
+	n.settle()
 	n.mu.Lock()
 	if len(n.events) == 0 {
 		n.mu.Unlock()
-		time.Sleep(time.Millisecond) // of the bubble's time: timers get their turn
-		return false
+		return n.wait()
 	}
 	slices.SortStableFunc(n.events, func(a, b event) int { return cmp.Compare(a.what, b.what) })
 	i := n.rng.IntN(len(n.events))
@@ -138,6 +137,20 @@ func (n *node) step() bool {
 	return true
 }
 
+// settle lets the mapper's goroutines run until they wait for an event or for each other. There is
+// one processor, so that they all had their turn when the list doesn't get longer any more.
+func (n *node) settle() {
+	const quiet = 6
+	for before, same := -1, 0; same < quiet; same++ {
+		runtime.Gosched()
+		n.mu.Lock()
+		if len(n.events) != before {
+			before, same = len(n.events), 0
+		}
+		n.mu.Unlock()
+	}
+}
+
 func (n *node) stepAsItComes() bool {
 	n.mu.Lock()
 	events := n.events
@@ -146,14 +159,27 @@ func (n *node) stepAsItComes() bool {
 	for _, e := range events {
 		e.run()
 	}
-	if len(events) > 0 {
-		return true
-	}
+	return len(events) > 0 || n.wait()
+}
+
+// wait returns when an event was added; false if none is for long.
+func (n *node) wait() bool {
 	select {
 	case <-n.news:
 		return true
 	case <-time.After(20 * time.Second):
 		return false
+	}
+}
+
+// after is the composer's clock: what has to wait for a moment may happen at any time, what has to
+// wait for long never does.
+func (n *node) after(d time.Duration, f func()) {
+	switch {
+	case n.rng == nil:
+		time.AfterFunc(d, func() { n.post("timer", f) })
+	case d < time.Second:
+		n.post("timer", f)
 	}
 }
 

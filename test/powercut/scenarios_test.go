@@ -3,6 +3,7 @@ package powercut
 import (
 	"fmt"
 	"testing"
+	"testing/cryptotest"
 
 	"archipelago/peers/vlmcd"
 )
@@ -26,7 +27,7 @@ func chain(all ...func() error) error {
 type verbs struct{ *client }
 
 func (c verbs) made(name, origin string) func() error {
-	return func() error { return c.create(name, origin) }
+	return func() error { return c.create(name, origin, sectors) }
 }
 
 func (c verbs) wrote(name string, first, count int, flags vlmcd.Flags) func() error {
@@ -47,6 +48,26 @@ func (c verbs) removed(name string) func() error {
 
 func (c verbs) closed(name string) func() error {
 	return func() error { return c.do(c.close(name)) }
+}
+
+func (c verbs) cleared(name string, first, count int, flags vlmcd.Flags) func() error {
+	return func() error { return c.do(c.clear(vlmcd.Discard, name, first, count, flags)) }
+}
+
+func (c verbs) renamed(name, to string) func() error {
+	return func() error { return c.do(c.rename(name, to)) }
+}
+
+func (c verbs) rolledBack(name, snap string) func() error {
+	return func() error { return c.do(c.rollback(name, snap)) }
+}
+
+func (c verbs) sized(name string, sectors int) func() error {
+	return func() error { return c.do(c.resize(name, sectors)) }
+}
+
+func (c verbs) grouped(names ...string) func() error {
+	return func() error { return c.group(names...) }
 }
 
 // beside runs requests at once, and then looks at what is undecided.
@@ -123,6 +144,68 @@ var scenarios = []scenario{
 			v.wrote("v", 0, 16, 0), v.snapped("v", "s"), v.made("c", "s"), v.wrote("c", 3, 2, 0),
 			v.removed("v"), v.flushed("c"), v.removed("s"), v.wrote("c", 0, 1, 0), v.flushed("c"), v.removed("c"))
 	}},
+	{"discard", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("v", ""), v.wrote("v", 0, perObject+40, 0), v.flushed("v"),
+			v.cleared("v", 8, 16, 0), v.cleared("v", 3, 9, 0), v.cleared("v", perObject, perObject, vlmcd.FlagFUA),
+			v.wrote("v", perObject+3, 2, 0), v.flushed("v"), v.snapped("v", "s"),
+			v.cleared("v", 0, perObject, 0), v.flushed("v"), v.wrote("v", 9, 1, 0),
+			v.cleared("v", perObject, perObject, 0), v.cleared("v", perObject+5, 20, 0), v.flushed("v"))
+	}},
+	{"rename", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("v", ""), v.wrote("v", 0, 9, 0), v.flushed("v"), v.wrote("v", 3, 1, 0),
+			v.renamed("v", "w"), v.wrote("w", 1, 1, 0), v.snapped("w", "s"), v.renamed("s", "a"),
+			v.made("v", "a"), v.wrote("v", 5, 1, 0), v.renamed("w", "b"), v.renamed("v", "w"), v.flushed("w"),
+			v.removed("b"))
+	}},
+	{"rollback", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("v", ""), v.wrote("v", 0, 20, 0), v.snapped("v", "s"), v.wrote("v", 3, 9, 0),
+			v.flushed("v"), v.wrote("v", perObject, 1, 0), v.rolledBack("v", "s"), v.wrote("v", 4, 1, 0),
+			v.flushed("v"), v.snapped("v", "s2"), v.wrote("v", 4, 1, 0), v.rolledBack("v", "s"), v.rolledBack("v", "s2"),
+			v.wrote("v", 6, 1, vlmcd.FlagFUA))
+	}},
+	{"grow and shrink", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("v", ""), v.wrote("v", 0, sectors, 0), v.flushed("v"),
+			v.sized("v", perObject+13), v.wrote("v", perObject, 2, 0), v.sized("v", 3*perObject), v.flushed("v"),
+			v.wrote("v", 2*perObject-5, 20, 0), v.snapped("v", "s"), v.sized("v", 2*perObject+3),
+			v.sized("v", 2*perObject), v.flushed("v"), v.sized("v", 3*perObject+1), v.wrote("v", 2*perObject, 9, 0),
+			v.rolledBack("v", "s"), v.sized("v", 10), v.sized("v", 2*perObject))
+	}},
+	{"grow and shrink of a clone", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("a", ""), v.wrote("a", 0, sectors, 0), v.snapped("a", "s"), v.made("v", "s"),
+			v.sized("v", perObject+13), v.sized("v", sectors+9), v.wrote("v", perObject+20, 1, 0), v.flushed("v"),
+			v.sized("v", perObject+2), v.sized("v", sectors))
+	}},
+	{"groups", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("v", ""), v.made("w", ""), v.wrote("v", 0, 9, 0), v.wrote("w", 3, 9, 0),
+			v.grouped("v", "sv", "w", "sw"), v.wrote("v", 1, 1, 0), v.wrote("w", 5, 1, 0), v.flushed("v"),
+			v.grouped("w", "tw", "v", "tv"), v.wrote("w", 5, 1, 0))
+	}},
+	{"flatten", func(c *client) error {
+		v := verbs{c}
+		return chain(v.made("a", ""), v.wrote("a", 0, perObject+9, 0), v.snapped("a", "s"), v.made("v", "s"),
+			v.wrote("v", 9, 2, 0), func() error { return c.do(c.flatten("v")) }, v.removed("a"), v.removed("s"),
+			v.wrote("v", 1, 1, 0), v.flushed("v"), v.wrote("v", perObject, 1, 0))
+	}},
+	{"wide appends", func(c *client) error {
+		v := verbs{c}
+		each := func(at int) func() error {
+			return func() error {
+				var all []request
+				for i := range 8 {
+					all = append(all, c.write("v", i*perObject+at, 1, 0))
+				}
+				return c.do(all...)
+			}
+		}
+		return chain(func() error { return c.create("v", "", 8*perObject) }, each(0), v.snapped("v", "s"),
+			v.wrote("v", 1, 1, 0), v.flushed("v"), each(9), v.flushed("v"), each(17), v.flushed("v"))
+	}},
 	{"long append", func(c *client) error {
 		v := verbs{c}
 		all := []func() error{v.made("v", ""), v.wrote("v", 0, 8, 0), v.flushed("v"), v.snapped("v", "s")}
@@ -137,7 +220,8 @@ func blank() state { return state{disks: newDisks(), model: newModel()} }
 
 // explore runs a scenario, and crashes it everywhere.
 func (l *lab) explore(t *testing.T, from state, run func(*client) error, cuts int, seed uint64) ([]state, error) {
-	all, err := l.moments(t, from, run, seed)
+	cryptotest.SetGlobalRandom(t, seed) // names of objects: what a seed picks goes by their order
+	all, err := l.moments(from, run, seed)
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}

@@ -101,8 +101,11 @@ var planted = []struct {
 	{fault: ReleaseEarly, cfg: two()},
 }
 
+// TestFaultIsFound shows that the model can fail: it finds every fault.
 func TestFaultIsFound(t *testing.T) {
+	tried := map[Fault]bool{ReleaseNoSerial: true} // see TestSecondLine
 	for _, p := range planted {
+		tried[p.fault] = true
 		t.Run(p.fault.String(), func(t *testing.T) {
 			p.cfg.Fault = p.fault
 			if r := explore(t, p.cfg); r.Violation == nil {
@@ -111,6 +114,11 @@ func TestFaultIsFound(t *testing.T) {
 				t.Logf("found in %v", r)
 			}
 		})
+	}
+	for f := NoFault + 1; f < numFaults; f++ {
+		if !tried[f] {
+			t.Errorf("no instance for %v", f)
+		}
 	}
 }
 

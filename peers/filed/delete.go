@@ -36,5 +36,6 @@ func (s *Store) delete(op *blocker.Op) error {
 		}
 	}
 	s.dirs.prune(path)
+	s.spare.refill()
 	return nil
 }

@@ -1,7 +1,6 @@
 package filed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -144,60 +143,6 @@ func TestNotWritable(t *testing.T) {
 			t.Errorf("no %q in %q", want, out)
 		}
 	}
-}
-
-// TestFull fills a file system of 16 MiB.
-func TestFull(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount a small file system")
-	}
-	dir := t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, "size=16m"); err != nil {
-		t.Skipf("mount: %v", err)
-	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
-	s, err := Open(Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	record := bytes.Repeat([]byte{1}, 100<<10)
-	do(t, s, &blocker.Op{Kind: blocker.Replace, Name: "v/x", Data: record})
-	do(t, s, &blocker.Op{Kind: blocker.Create, Name: "ap", Data: record})
-	kept := bytes.Repeat([]byte{2}, 1<<20)
-	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "kept", Data: kept})
-	var full error
-	for off := int64(0); full == nil; off += 64 << 10 {
-		full = blocker.Do(s, &blocker.Op{Kind: blocker.Write, Name: "fill", Offset: off, Data: make([]byte, 64<<10)})
-	}
-	do(t, s, &blocker.Op{Kind: blocker.Discard, Name: "fill", Length: 20 << 10}) // room for a part
-	for _, op := range []*blocker.Op{
-		{Kind: blocker.Append, Name: "ap", Offset: int64(len(record)), Data: record},
-		{Kind: blocker.Create, Name: "c", Data: record},
-		{Kind: blocker.Write, Name: "w", Data: record},
-		{Kind: blocker.Copy, Name: "cp", Source: "kept", Length: 1 << 20},
-	} {
-		if err := blocker.Do(s, op); !errors.Is(err, blocker.ErrNoSpace) {
-			t.Errorf("kind %d on a full disk: %v", op.Kind, err)
-		}
-	}
-	if st := do(t, s, &blocker.Op{Kind: blocker.Stat, Name: "ap"}); st.N != int64(len(record)) {
-		t.Errorf("an append that failed has left %d bytes", st.N)
-	}
-	for i := range 5 {
-		record[0] = byte(10 + i)
-		do(t, s, &blocker.Op{Kind: blocker.Replace, Name: "v/x", Data: record})
-		got := do(t, s, &blocker.Op{Kind: blocker.Read, Name: "v/x", Data: make([]byte, len(record))})
-		if !bytes.Equal(got.Data, record) {
-			t.Error("replaced on a full disk, but holds something else")
-		}
-	}
-	got := do(t, s, &blocker.Op{Kind: blocker.Read, Name: "kept", Data: make([]byte, len(kept))})
-	if !bytes.Equal(got.Data, kept) {
-		t.Error("what was written before is harmed")
-	}
-	do(t, s, &blocker.Op{Kind: blocker.Delete, Name: "fill", Flags: blocker.FlagFUA})
-	put(t, s, "w", "1")
 }
 
 // TestShards: List looks through shards, and foreign files aren't listed.

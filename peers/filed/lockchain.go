@@ -32,7 +32,11 @@ var errMoved = errors.New("lock chain moved on meanwhile")
 type chains struct {
 	disk  *disk
 	dirs  *directories
-	temps *temps
+	spare *reserve
+}
+
+func newChains(d *disk, t *temps) *chains {
+	return &chains{d, newDirectories(d), &reserve{size: lockReserve, disk: d, temps: t}}
 }
 
 func (c *chains) read(op *blocker.Op) error {
@@ -83,20 +87,34 @@ func (c *chains) advance(op *blocker.Op) error {
 
 // link makes the generation after op's.
 func (c *chains) link(op *blocker.Op) error {
-	temp, fd, err := c.temps.write(op.Data)
-	if err != nil {
-		return err
-	}
-	defer c.temps.discard(temp, fd)
 	path := generation(op.Name, op.Generation+1)
-	err = c.dirs.inside(parent(path), func() error { return c.disk.link(temp, path) })
-	if err != nil && !linked(fd) { // as in create
+	temp, fd, spare, err := c.spare.writeTemp(op.Data)
+	if err == nil {
+		err = c.linkTemp(temp, fd, path)
+	}
+	if sentinel(err) == blocker.ErrNoSpace && !spare { // for a directory
+		if temp, fd, err = c.spare.write(op.Data); err == nil {
+			err = c.linkTemp(temp, fd, path)
+		}
+	}
+	c.spare.refill()
+	if err != nil {
 		return err
 	}
 	if err := c.dirs.sync(path); err != nil {
 		return err
 	}
 	return c.confirm(op.Name, op.Generation)
+}
+
+// linkTemp gives a temporary file its name, and the temporary one up.
+func (c *chains) linkTemp(temp string, fd int, path string) error {
+	defer c.spare.temps.discard(temp, fd)
+	err := c.dirs.inside(parent(path), func() error { return c.disk.link(temp, path) })
+	if err != nil && linked(fd) {
+		return nil // as in create
+	}
+	return err
 }
 
 // confirm returns errMoved if the generation after g may have been made and removed before.
@@ -123,7 +141,7 @@ func (c *chains) clean(name string, g uint64) {
 	}
 	dir := chainDir(name)
 	head := dir + "/" + headName
-	temp, fd, err := c.temps.write(strconv.AppendUint(nil, g, 10))
+	temp, fd, err := c.spare.temps.write(strconv.AppendUint(nil, g, 10))
 	if err != nil {
 		return
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"archipelago/peers/blocker"
 )
 
 // Options say where a store is and how it works.
@@ -79,9 +81,9 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 	s := &Store{
 		disk:         objects,
 		dirs:         newDirectories(objects),
-		locks:        &chains{locks, newDirectories(locks), lockTemps},
+		locks:        newChains(locks, lockTemps),
 		temps:        temps,
-		spare:        &reserve{disk: objects, temps: temps},
+		spare:        &reserve{size: blocker.MaxAtomic, disk: objects, temps: temps},
 		log:          opts.Log,
 		capacity:     fdCapacity(opts.FDCache),
 		writethrough: opts.WriteThrough,
@@ -92,6 +94,7 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		idle:         make(chan struct{}, 1),
 	}
 	s.spare.fill()
+	s.locks.spare.fill()
 	if opts.Track != "" {
 		var left map[string]*leftover
 		var known bool
@@ -112,7 +115,7 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 
 func (s *Store) closeFiles() {
 	s.temps.close()
-	s.locks.temps.close()
+	s.locks.spare.temps.close()
 	unix.Close(s.disk.root)
 	unix.Close(s.locks.disk.root)
 }

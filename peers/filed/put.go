@@ -46,16 +46,20 @@ func (s *Store) replace(op *blocker.Op) error {
 	st := s.stripe(op.Name)
 	st.Lock()
 	defer st.Unlock()
-	temp, fd, err := s.temps.write(op.Data)
-	if sentinel(err) == blocker.ErrNoSpace {
-		temp, fd, err = s.spare.write(op.Data)
-	}
+	temp, fd, spare, err := s.spare.writeTemp(op.Data)
 	if err != nil {
 		return wrap(op.Name, "write", err)
 	}
-	if err := s.rename(op.Name, temp, fd); err != nil {
+	err = s.rename(op.Name, temp, fd)
+	if sentinel(err) == blocker.ErrNoSpace && !spare { // for a directory
+		if temp, fd, err = s.spare.write(op.Data); err == nil {
+			err = s.rename(op.Name, temp, fd)
+		}
+	}
+	if err != nil {
 		return wrap(op.Name, "replace", err)
 	}
+	s.spare.refill()
 	op.N = int64(len(op.Data))
 	return nil
 }

@@ -2,23 +2,41 @@ package filed
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"archipelago/peers/blocker"
 )
 
-// reserveName is a file whose only purpose is the space that it holds.
-const reserveName = ".reserve"
+const (
+	// reserveName is a file whose only purpose is the space that it holds.
+	reserveName = ".reserve"
+	// lockReserve is the space for generations of locks: far more than one takes.
+	lockReserve = 64 << 10
+)
 
-// reserve is the space that lets Replace work on a full disk. The reserve itself becomes the
-// temporary file, so that nobody else can take its blocks in between; once the old file has gone,
-// a new reserve is made in its place. Without one (the disk was full from the start) Replace fails
-// as any other write.
+// reserve is the space that lets small files be made on a full disk. The reserve itself becomes the
+// temporary file, so that nobody else can take its blocks in between; what the file doesn't need is
+// free then for the directories above it. A new reserve is made as soon as there is space. Without
+// one (the disk was full from the start) making a file fails as any other write.
 type reserve struct {
-	mu    sync.Mutex
+	size  int64
 	disk  *disk
 	temps *temps
+
+	mu    sync.Mutex
+	spent atomic.Bool // there is none, as far as is known
+}
+
+// writeTemp is temps.write, with the reserve if there is no other space: spare tells that.
+func (r *reserve) writeTemp(data []byte) (name string, fd int, spare bool, err error) {
+	name, fd, err = r.temps.write(data)
+	if sentinel(err) != blocker.ErrNoSpace {
+		return name, fd, false, err
+	}
+	name, fd, err = r.write(data)
+	return name, fd, true, err
 }
 
 // fill makes the reserve if it isn't there. Failing to is no error.
@@ -28,19 +46,28 @@ func (r *reserve) fill() {
 	r.fillLocked()
 }
 
+// refill is fill where the reserve was used: for when space may have come free.
+func (r *reserve) refill() {
+	if r.spent.Load() {
+		r.fill()
+	}
+}
+
 func (r *reserve) fillLocked() {
+	r.spent.Store(true)
 	fd, err := r.disk.open(reserveName, unix.O_RDWR|unix.O_CREAT)
 	if err != nil {
 		return
 	}
 	defer unix.Close(fd)
 	st, err := fstat(fd)
-	if err == nil && st.Size == blocker.MaxAtomic {
-		return
+	if err != nil || st.Size != r.size {
+		if r.disk.allocate(fd, reserveName, r.size) != nil {
+			_ = r.disk.unlink(reserveName) // half a reserve is none
+			return
+		}
 	}
-	if r.disk.allocate(fd, reserveName, blocker.MaxAtomic) != nil {
-		_ = r.disk.unlink(reserveName) // half a reserve is none
-	}
+	r.spent.Store(false)
 }
 
 // write is temps.write into the reserved space. ErrNoSpace if there is none.
@@ -52,6 +79,7 @@ func (r *reserve) write(data []byte) (name string, fd int, err error) {
 	if err := r.disk.rename(reserveName, name); err != nil {
 		return "", -1, unix.ENOSPC
 	}
+	r.spent.Store(true)
 	fd, err = r.disk.open(name, unix.O_RDWR)
 	if err != nil {
 		return "", -1, err

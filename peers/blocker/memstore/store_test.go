@@ -200,6 +200,19 @@ func TestCloneIsApart(t *testing.T) {
 	}
 }
 
+// limited fills up by decree.
+type limited struct{ *memstore.Store }
+
+func (l limited) Fill() error {
+	err := blocker.Do(l, &blocker.Op{Kind: blocker.Write, Name: "fill"})
+	l.SetFull(true)
+	return err
+}
+
+func TestConformanceFull(t *testing.T) {
+	blockertest.RunFull(t, func(*testing.T) blockertest.Limited { return limited{memstore.New()} })
+}
+
 // TestFull: a full store refuses what needs space and still replaces, truncates and deletes.
 func TestFull(t *testing.T) {
 	s := memstore.New()

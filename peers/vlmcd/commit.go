@@ -84,6 +84,7 @@ func (e *Engine) commitAnswered(q *question) {
 		e.wake(w.waiting.take())
 		return
 	}
+	e.noteCopyUp(o)
 	e.endBatch(o)
 	e.commit(o)
 	o.tidy()

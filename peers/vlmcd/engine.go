@@ -17,6 +17,9 @@ type Config struct {
 	After func(d time.Duration, f func())
 	// Route says which port serves a volume and whether that is this engine. nil: this one.
 	Route func(UUID) (port uint32, here bool)
+	// CopyUpRate is how many bytes per second are copied in the background to complete objects that
+	// were copied on write in part. 0 = none.
+	CopyUpRate int64
 	// MaxFreeze is how long a Freeze lasts whose Snapshot doesn't come. 0 = 2 s.
 	MaxFreeze time.Duration
 	// MaxParked is how many operations and pieces wait per volume before further operations get
@@ -62,6 +65,7 @@ type Engine struct {
 	runnable pieceList
 	accepted opList
 
+	copyUps  copyUps
 	underWay int    // calls and questions that are not looked at yet
 	stopping bool   // see Stop
 	rested   func() // what Stop was given, until it has run

@@ -40,6 +40,16 @@ var faults = []fault{
 	{"stale births committed", "commit.go", "case o.ownBirth() != p.birth:", "case false:"},
 	{"writes to snapshots", "io.go", "if op.modifies() && v.readOnly() {", "if false {"},
 	{"no reservation after a stale commit", "write.go", "if o.own && !o.work.askFirst ||", "if o.own ||"},
+	{"discard beside writes in place", "shape.go", "p.idle = o.writers > 0", "p.idle = false"},
+	{"write into a discarded object", "write.go", "case need == 0 && o.dropped():", "case false:"},
+	{"beyond the end after a shrink", "park.go", "if end > v.info.Size {", "if end < 0 {"},
+	{"snapshot of a freeze that has ended", "hold.go", "case v.hold != op.Token:", "case false:"},
+	{"freeze without an end", "hold.go", "e.event(func() { e.releaseHold(v, token) })", ""},
+	{"FUA of zeros that aren't durable", "write.go", "v.commitSeq > v.flushed", "v.commitSeq < v.flushed"},
+	{"map change after a stop", "freeze.go", "v.changing || e.stopping {", "v.changing {"},
+	{"flatten of nothing", "shape.go", "if o.levels[i].UUID != o.page.vol.uuid {", "if o.levels[i].Epoch == 1<<40 {"},
+	{"flatten without zeros", "shape.go", "Kind: blocker.WriteZeroes, Name: name, Offset: off, Length: n})", "Kind: blocker.WriteZeroes, Name: name, Offset: off})"},
+	{"renamed volume forgotten", "hold.go", "e.renamed[op.vol.uuid] = op.Other", ""},
 	{"page asked twice at once", "page.go", "if pg.loading {", "if pg.loading && p.tries > 0 {"},
 }
 

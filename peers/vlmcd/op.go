@@ -118,7 +118,9 @@ type opState struct {
 	flushed   bool // what FlagFlush or a snapshot asks for was done
 	closing   bool // all pieces are done, only a flush is missing
 	needFlush bool // FUA, and the map entry may not be durable yet
-	reopen    bool // the mapper doesn't know the volume: open before the next flush
+	// incomplete: of a Flatten only what is own in part, whomever it shares the rest with
+	incomplete bool
+	reopen     bool // the mapper doesn't know the volume: open before the next flush
 }
 
 // modifies says whether the operation changes bytes.

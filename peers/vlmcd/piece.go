@@ -99,6 +99,10 @@ func (e *Engine) endPiece(p *piece, err error) {
 
 // parkPiece takes p out of the drain, without locks, until the volume is tried again.
 func (e *Engine) parkPiece(p *piece) {
+	if p.op.incomplete {
+		e.endPiece(p, nil) // a volume isn't kept open, or opened again, for that
+		return
+	}
 	e.unlock(p)
 	p.obj, p.calls, p.err = nil, 0, nil
 	v := p.vol

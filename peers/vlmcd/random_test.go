@@ -50,6 +50,7 @@ func TestRandomLoad(t *testing.T) {
 		w.maps.stale = w.rng.IntN(2) * 20
 		w.again = w.rng.IntN(2) * 10
 		w.cfg.MaxPages = 1 + w.rng.IntN(3)
+		w.cfg.CopyUpRate = int64(w.rng.IntN(2)) << 20
 		w.start()
 		objectSize := int64(64<<10) << w.rng.IntN(3)
 		l := newLoad(w, 2*objectSize+objectSize/2, objectSize)

@@ -154,6 +154,31 @@ func TestFlatten(t *testing.T) {
 	s.fails(Op{Kind: Flatten, Length: size}, mapper.ErrReadOnly)
 }
 
+// TestFlattenOverLeftovers: bytes that a killed engine left in an own object don't show where nothing
+// is below.
+func TestFlattenOverLeftovers(t *testing.T) {
+	o := newClient(t, 64*kib, 64*kib)
+	w := o.w
+	o.must(writeOf(0, 64*kib, 1))
+	o.snapshot("s")
+	s := w.maps.byName["s"]
+	e := s.entries[0]
+	e.Levels[0].Mask = 3
+	s.entries[0] = e
+	c := &client{w, w.maps.clone("c", "s")}
+	c.must(writeOf(512, 512, 2))
+	junk := make([]byte, 4*kib)
+	fillSectors(junk, 99)
+	name := mapfmt.ObjectName(mapfmt.ObjectOf(0, c.entry(0).Levels[0]))
+	w.maps.must(&blocker.Op{Kind: blocker.Write, Name: name, Offset: 8 * kib, Data: junk})
+	w.kill()
+	c.must(Op{Kind: Flatten, Length: 64 * kib})
+	c.expect(0, 512, 1)
+	c.expect(512, 512, 2)
+	c.expect(kib, 7*kib, 1)
+	c.expect(8*kib, 56*kib, 0)
+}
+
 // objectNames returns the names of all objects.
 func objectNames(w *world) map[string]bool {
 	names := map[string]bool{}

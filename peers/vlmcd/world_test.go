@@ -36,6 +36,8 @@ type world struct {
 	fail func(op *blocker.Op) error
 	// hold, if set, keeps events from happening.
 	hold func(what string) bool
+	// pauses are the times that engines wanted to wait.
+	pauses []time.Duration
 	// whole lets operations of the store happen in one piece.
 	whole bool
 }
@@ -61,7 +63,10 @@ func (w *world) start() {
 	cfg := w.cfg
 	cfg.Mapper, cfg.Blocks = mapperPort{w, w.gen}, storePort{w, w.gen}
 	gen := w.gen
-	cfg.After = func(_ time.Duration, f func()) { w.later(gen, "timer", f, nil) }
+	cfg.After = func(d time.Duration, f func()) {
+		w.pauses = append(w.pauses, d)
+		w.later(gen, "timer", f, nil)
+	}
 	w.engine = New(cfg)
 }
 

@@ -79,6 +79,8 @@ func (e *Engine) trim(p *piece, present uint64) bool {
 	switch {
 	case len(o.levels) == 0:
 		return false
+	case p.op.incomplete:
+		return o.incomplete()
 	case p.op.Kind == Flatten:
 		return o.shared()
 	case p.op.Kind == WriteZeroes || p.whole():

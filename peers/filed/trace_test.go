@@ -305,10 +305,12 @@ func (f failing) FailSync(fail func(name string) error) {
 }
 
 func TestSyncFailure(t *testing.T) {
-	blockertest.RunSyncFailure(t, func(t *testing.T) blockertest.Faulty {
-		s := open(t, nil)
-		return failing{s, watch(s)}
-	})
+	for _, direct := range []bool{false, true} {
+		blockertest.RunSyncFailure(t, func(t *testing.T) blockertest.Faulty {
+			s := open(t, func(o *Options) { o.Direct = direct })
+			return failing{s, watch(s)}
+		})
+	}
 }
 
 // TestDirectorySyncFailure: an object whose name may be lost is bad as well.

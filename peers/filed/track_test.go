@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"archipelago/peers/blocker"
+	"archipelago/peers/blocker/blockertest"
 )
 
 var one, two = UUID{1}, UUID{2}
@@ -236,6 +237,25 @@ func TestBadSurvivesKill(t *testing.T) {
 			if got := listed(t, s); slices.Contains(got, "x of 1 bad") {
 				t.Errorf("listed: %q", got)
 			}
+		})
+	}
+}
+
+// killable is a store that keeps a list, with syncs that fail on demand.
+type killable struct{ failing }
+
+func newKillable(s *Store) killable { return killable{failing{s, watch(s)}} }
+
+func (k killable) Restart(t *testing.T) blockertest.Killable {
+	kill(k.Store)
+	return newKillable(reopen(t, k.Store))
+}
+
+func TestConformanceRestart(t *testing.T) {
+	for _, direct := range []bool{false, true} {
+		blockertest.RunRestart(t, func(t *testing.T) blockertest.Killable {
+			list := filepath.Join(memoryDir(t), "dirty.blockerb")
+			return newKillable(open(t, func(o *Options) { o.Track, o.Direct = list, direct }))
 		})
 	}
 }

@@ -69,12 +69,12 @@ func (f *fixture) failOnce(s Faulty) {
 func (f *fixture) staysBad() {
 	f.Helper()
 	for range 2 {
-		f.fails(blocker.ErrBad, &blocker.Op{Kind: blocker.Sync})
-		f.fails(blocker.ErrBad, &blocker.Op{Kind: blocker.Sync, Name: "bad/x"})
+		f.isBad(&blocker.Op{Kind: blocker.Sync})
+		f.isBad(&blocker.Op{Kind: blocker.Sync, Name: "bad/x"})
 		f.must(&blocker.Op{Kind: blocker.Sync, Name: "bad/ok"})
 		f.must(&blocker.Op{Kind: blocker.Sync, Volume: blocker.UUID{9}})
 		f.write("bad/x", 0, pattern(1, 4999))
-		f.fails(blocker.ErrBad, &blocker.Op{Kind: blocker.Write, Name: "bad/x", Data: []byte{1}, Flags: blocker.FlagFUA})
+		f.isBad(&blocker.Op{Kind: blocker.Write, Name: "bad/x", Data: []byte{1}, Flags: blocker.FlagFUA})
 		f.must(&blocker.Op{Kind: blocker.Discard, Name: "bad/x", Length: 100})
 	}
 }

@@ -20,6 +20,41 @@ func TestConformance(t *testing.T) {
 	blockertest.Run(t, func(*testing.T) blocker.Store { return faultstore.Wrap(memstore.New()) })
 }
 
+// quiet is a wrapper that injects nothing.
+type quiet struct {
+	*faultstore.Store
+	inner *memstore.Store
+}
+
+func newQuiet() quiet {
+	inner := memstore.New()
+	return quiet{faultstore.Wrap(inner), inner}
+}
+
+func (q quiet) FailSync(fail func(name string) error) { q.inner.FailSync(fail) }
+
+func (q quiet) Worst() blocker.Store { return q.inner.PowerCut(func(int) int { return 0 }) }
+
+func (q quiet) Restart(*testing.T) blockertest.Killable {
+	q.Stop()
+	inner := q.inner.Clone()
+	return quiet{faultstore.Wrap(inner), inner}
+}
+
+func (q quiet) Fill() error {
+	err := write(q, "fill")
+	q.inner.SetFull(true)
+	return err
+}
+
+// TestConformanceTrouble: without rules the wrapper changes nothing in trouble either.
+func TestConformanceTrouble(t *testing.T) {
+	blockertest.RunSyncFailure(t, func(*testing.T) blockertest.Faulty { return newQuiet() })
+	blockertest.RunPowerCut(t, func(*testing.T) blockertest.Crashable { return newQuiet() })
+	blockertest.RunFull(t, func(*testing.T) blockertest.Limited { return newQuiet() })
+	blockertest.RunRestart(t, func(*testing.T) blockertest.Killable { return newQuiet() })
+}
+
 // TestConformanceDelayed: delays change no outcome.
 func TestConformanceDelayed(t *testing.T) {
 	if testing.Short() {

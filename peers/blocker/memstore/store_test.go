@@ -21,6 +21,13 @@ func TestSyncFailure(t *testing.T) {
 	blockertest.RunSyncFailure(t, func(*testing.T) blockertest.Faulty { return memstore.New() })
 }
 
+// Restart: what a kill leaves.
+func (w worst) Restart(*testing.T) blockertest.Killable { return worst{w.Clone()} }
+
+func TestRestart(t *testing.T) {
+	blockertest.RunRestart(t, func(*testing.T) blockertest.Killable { return worst{memstore.New()} })
+}
+
 // worst makes a power cut lose whatever it may.
 type worst struct{ *memstore.Store }
 

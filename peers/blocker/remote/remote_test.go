@@ -44,6 +44,34 @@ func connect(t *testing.T, store blocker.Store, opts xseg.ChannelOptions) *pair 
 
 var roomy = xseg.ChannelOptions{Slots: 64, BufferBytes: 32 << 20}
 
+// far is a memstore at the other end of a channel.
+type far struct {
+	blocker.Store
+	near *memstore.Store
+}
+
+func newFar(t *testing.T) far {
+	near := memstore.New()
+	return far{remote.New(connect(t, near, roomy).ch), near}
+}
+
+func (f far) FailSync(fail func(name string) error) { f.near.FailSync(fail) }
+
+func (f far) Worst() blocker.Store { return f.near.PowerCut(func(int) int { return 0 }) }
+
+func (f far) Fill() error {
+	err := blocker.Do(f, &blocker.Op{Kind: blocker.Write, Name: "fill"})
+	f.near.SetFull(true)
+	return err
+}
+
+// TestConformanceTrouble: failing syncs, power cuts and a full disk look the same through a channel.
+func TestConformanceTrouble(t *testing.T) {
+	blockertest.RunSyncFailure(t, func(t *testing.T) blockertest.Faulty { return newFar(t) })
+	blockertest.RunPowerCut(t, func(t *testing.T) blockertest.Crashable { return newFar(t) })
+	blockertest.RunFull(t, func(t *testing.T) blockertest.Limited { return newFar(t) })
+}
+
 // onLoop submits on the loop, as a client with the option OnLoop must.
 type onLoop struct {
 	blocker.Store

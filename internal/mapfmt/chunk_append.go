@@ -153,33 +153,37 @@ func (f *ChunkFile) checkTail(data []byte) error {
 }
 
 func (f *ChunkFile) applyRecord(b []byte, c *Chunk) error {
-	d := &reader{what: kindChunk.what, rest: b[8:]}
-	index := int(d.u16())
-	e := Entry{Bottom: Bottom(d.u8()), NumLevels: d.u8()}
-	var refs [MaxLevels]uint16
-	for i := range refs {
-		refs[i] = d.u16()
+	var r raw
+	index, key, err := r.decodeRecord(b)
+	if err == nil {
+		err = r.check(f.uuids.list)
 	}
-	d.zeros(2)
-	d.take(4)
-	for i := range MaxLevels {
-		l := Level{Epoch: d.u64(), Birth: d.u64(), Mask: d.u64()}
-		if i < int(e.NumLevels) {
-			l.UUID = f.uuid(d, refs[i])
-		} else if refs[i] != 0 {
-			d.fail("reference of level %d, but there are %d", i, e.NumLevels)
-		}
-		e.Levels[i] = l
+	if err != nil {
+		return corruptf(kindChunk.what, "record %d: %v", f.Records+1, err)
 	}
-	copy(e.Key[:], d.take(keyBytes))
-	if err := d.end(); err != nil {
-		return err
-	}
-	if index >= ChunkEntries {
-		return corruptf(d.what, "record %d is of entry %d", f.Records+1, index)
-	}
-	if err := c.Set(index, &e); err != nil {
-		return corruptf(d.what, "record %d: %v", f.Records+1, err)
-	}
+	c.put(index, &r, key)
 	return nil
+}
+
+// decodeRecord reads the entry of an appended record. What the entry doesn't use must be zero.
+func (r *raw) decodeRecord(b []byte) (index int, key []byte, err error) {
+	le := binary.LittleEndian
+	index = int(le.Uint16(b[8:]))
+	r.bottom, r.levels = Bottom(b[10]), b[11]
+	if index >= ChunkEntries || r.levels > MaxLevels || le.Uint16(b[18:]) != 0 {
+		return 0, nil, entryf("index %d, %d levels, reserved %d", index, r.levels, le.Uint16(b[18:]))
+	}
+	for i := range MaxLevels {
+		p := b[24+24*i:]
+		r.refs[i] = le.Uint16(b[12+2*i:])
+		r.level[i] = packedLevel{le.Uint64(p), le.Uint64(p[8:]), le.Uint64(p[16:])}
+		if i >= int(r.levels) && (r.refs[i] != 0 || r.level[i] != packedLevel{}) {
+			return 0, nil, entryf("level %d is set, but there are %d", i, r.levels)
+		}
+	}
+	key = b[RecordBytes-keyBytes : RecordBytes]
+	if r.bottom == BottomZero && [keyBytes]byte(key) != [keyBytes]byte{} {
+		return 0, nil, entryf("key without a bottom")
+	}
+	return index, key, nil
 }

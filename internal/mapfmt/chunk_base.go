@@ -2,7 +2,8 @@ package mapfmt
 
 import (
 	"encoding/binary"
-	"fmt"
+	"maps"
+	"slices"
 )
 
 // Layout of a chunk's base; offsets count from the start of the file.
@@ -45,11 +46,14 @@ func EncodeChunk(id ChunkID, objectSize int64, salt uint64, c *Chunk) ([]byte, *
 	}
 	f := &ChunkFile{ID: id, ObjectSize: objectSize, Salt: salt}
 	f.uuids.intern(id.Owner)
-	entries, err := f.encodeEntries(c)
-	if err != nil {
+	p := basePlan{c: c, f: f, real: RealMask(objectSize), refs: make([]int32, len(c.uuids.list))}
+	if err := p.measure(); err != nil {
 		return nil, nil, err
 	}
-	b := beginFrame(kindChunk, chunkHeader+16*len(f.uuids.list)+len(entries)+RecordBytes)
+	head := chunkHeader + 16*len(f.uuids.list)
+	size := head + p.size + frameTrailer
+	size += (RecordBytes - size%RecordBytes) % RecordBytes
+	b := beginFrame(kindChunk, size-frameMin)
 	b = appendChunkID(b, id)
 	b = appendU32(b, uint32(objectSize))
 	b = appendU16(b, uint16(len(f.uuids.list)))
@@ -58,44 +62,13 @@ func EncodeChunk(id ChunkID, objectSize int64, salt uint64, c *Chunk) ([]byte, *
 	for _, u := range f.uuids.list {
 		b = append(b, u[:]...)
 	}
-	b = append(b, entries...)
-	if over := (len(b) + frameTrailer) % RecordBytes; over != 0 {
-		b = appendZeros(b, RecordBytes-over)
-	}
+	// The rest is zero as it was made, up to the CRC.
+	b = b[:size-frameTrailer]
+	p.encode(b[head:])
 	b = endFrame(b)
 	f.Length = int64(len(b))
 	f.seed = binary.LittleEndian.Uint32(b[len(b)-frameTrailer:])
 	return b, f, nil
-}
-
-// encodeEntries: index u16, bottom u8, levels u8; per level: ref u16, epoch, birth, mask u64; the
-// key (32 bytes) if there is a bottom. It puts the UUIDs into the dictionary.
-func (f *ChunkFile) encodeEntries(c *Chunk) (b []byte, err error) {
-	b = make([]byte, 0, c.Len()*(baseEntryHeader+baseLevelBytes))
-	c.All(func(index int, e *Entry) bool {
-		n := e.Normalize(f.ObjectSize)
-		if n != *e { // Set has checked e
-			if err = n.Check(); err != nil {
-				err = fmt.Errorf("entry %d: %w", index, err)
-				return false
-			}
-		}
-		b = appendU16(b, uint16(index))
-		b = append(b, byte(n.Bottom), n.NumLevels)
-		for i := range int(n.NumLevels) {
-			l := &n.Levels[i]
-			ref, _ := f.uuids.intern(l.UUID)
-			b = appendU16(b, ref)
-			b = appendU64(b, l.Epoch)
-			b = appendU64(b, l.Birth)
-			b = appendU64(b, l.Mask)
-		}
-		if n.Bottom != BottomZero {
-			b = append(b, n.Key[:]...)
-		}
-		return true
-	})
-	return b, err
 }
 
 // DecodeChunk reads the file of the chunk id of a volume with objects of objectSize bytes: base
@@ -143,50 +116,32 @@ func (f *ChunkFile) readBase(d *reader) (*Chunk, error) {
 	if len(f.uuids.list) > scanLimit {
 		f.uuids.reindex()
 	}
-	c := &Chunk{}
-	last := -1
-	for range d.count("entries", entries, baseEntryHeader) {
-		last = f.readBaseEntry(d, c, last)
-	}
+	c := &Chunk{uuids: dictionary{list: slices.Clip(f.uuids.list), index: maps.Clone(f.uuids.index)}}
+	f.readEntries(d, c, d.count("entries", entries, baseEntryHeader))
 	d.zeros(len(d.rest))
 	return c, d.end()
 }
 
-// readBaseEntry returns the index of the entry, which must be above last: in order, none twice.
-func (f *ChunkFile) readBaseEntry(d *reader, c *Chunk, last int) int {
-	index := int(d.u16())
-	e := Entry{Bottom: Bottom(d.u8()), NumLevels: d.u8()}
-	if e.NumLevels > MaxLevels || index <= last || index >= ChunkEntries {
-		d.fail("entry %d after %d, with %d levels", index, last, e.NumLevels)
+// readEntries reads the entries of a base: in the order of their indexes, none twice, none zero. The
+// chunk has the dictionary of the file, so that references need no look-up.
+func (f *ChunkFile) readEntries(d *reader, c *Chunk, n int) {
+	if n > 0 && len(d.rest)/n > 2*(baseEntryHeader+baseLevelBytes) {
+		c.tails = make([]tail, 0, n) // most entries have more than an object of their own
 	}
-	for i := range min(int(e.NumLevels), MaxLevels) {
-		u := f.uuid(d, d.u16())
-		e.Levels[i] = Level{UUID: u, Epoch: d.u64(), Birth: d.u64(), Mask: d.u64()}
+	var r raw
+	last := -1
+	for range n {
+		index, key, size := r.decode(d.rest)
+		if size == 0 || index <= last || index >= ChunkEntries || r.isZero() {
+			d.fail("entry %d after %d, with %d levels and a bottom of kind %d", index, last, r.levels, r.bottom)
+			return
+		}
+		if err := r.check(f.uuids.list); err != nil {
+			d.fail("entry %d: %v", index, err)
+			return
+		}
+		d.rest = d.rest[size:]
+		c.put(index, &r, key)
+		last = index
 	}
-	if e.Bottom != BottomZero {
-		copy(e.Key[:], d.take(keyBytes))
-	}
-	if d.err != nil {
-		return index
-	}
-	if err := setStored(c, index, &e); err != nil {
-		d.fail("%v", err)
-	}
-	return index
-}
-
-func (f *ChunkFile) uuid(d *reader, ref uint16) UUID {
-	if int(ref) >= len(f.uuids.list) {
-		d.fail("reference to UUID %d of %d", ref, len(f.uuids.list))
-		return UUID{}
-	}
-	return f.uuids.list[ref]
-}
-
-// setStored refuses zero entries in a base: they are left out.
-func setStored(c *Chunk, index int, e *Entry) error {
-	if e.IsZero() {
-		return fmt.Errorf("entry %d is zero", index)
-	}
-	return c.Set(index, e)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -347,15 +349,19 @@ func BenchmarkChunk(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("encode/%s", name), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
+			start := cpuTime(b)
 			for b.Loop() {
 				EncodeChunk(testChunkID, 4<<20, 1, &c)
 			}
+			reportCPU(b, len(data), start)
 		})
 		b.Run(fmt.Sprintf("decode/%s", name), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
+			start := cpuTime(b)
 			for b.Loop() {
 				DecodeChunk(data, testChunkID, 4<<20)
 			}
+			reportCPU(b, len(data), start)
 		})
 	}
 }
@@ -452,4 +458,18 @@ func TestChunkBaseOrder(t *testing.T) {
 			t.Errorf("second entry has index %d: %v", index, err)
 		}
 	}
+}
+
+// cpuTime is what the process has used: on a busy machine the clock says little.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func reportCPU(b *testing.B, size int, start time.Duration) {
+	used := cpuTime(b) - start
+	b.ReportMetric(float64(size)*float64(b.N)/used.Seconds()/1e6, "MB/s-of-CPU")
 }

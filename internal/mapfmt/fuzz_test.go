@@ -58,8 +58,8 @@ func fuzzWhole[T any](f *testing.F, k kind, decode func([]byte) (T, error), enco
 	})
 }
 
-func FuzzRecord(f *testing.F)    { fuzzWhole(f, kindRecord, DecodeRecord, EncodeRecord) }
-func FuzzGroup(f *testing.F) { fuzzWhole(f, kindGroup, DecodeGroup, EncodeGroup) }
+func FuzzRecord(f *testing.F) { fuzzWhole(f, kindRecord, DecodeRecord, EncodeRecord) }
+func FuzzGroup(f *testing.F)  { fuzzWhole(f, kindGroup, DecodeGroup, EncodeGroup) }
 
 func FuzzTombstone(f *testing.F) { fuzzWhole(f, kindTombstone, DecodeTombstone, EncodeTombstone) }
 func FuzzLock(f *testing.F)      { fuzzWhole(f, kindLock, DecodeLock, EncodeLock) }

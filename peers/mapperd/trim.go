@@ -31,6 +31,9 @@ func (v *volume) finishTrim() error {
 	}
 	v.storing.Lock()
 	defer v.storing.Unlock()
+	if err := v.syncLastChunk(); err != nil {
+		return fmt.Errorf("trim: %w", err)
+	}
 	rec := v.record().Clone()
 	rec.ClearMark(mapfmt.FlagTrim)
 	if err := v.e.writeRecord(v.name, rec); err != nil {
@@ -40,6 +43,19 @@ func (v *volume) finishTrim() error {
 	v.rec = rec
 	v.mu.Unlock()
 	return nil
+}
+
+// syncLastChunk makes the chunk durable that trimming may have found trimmed already: a predecessor
+// may have been killed between its append and its sync, and what was read is from a page cache.
+// Precondition: storing is held.
+func (v *volume) syncLastChunk() error {
+	c, _, err := v.chunkFor(v.objects() - 1)
+	if err != nil || c.file == nil || c.settled {
+		return err
+	}
+	name := mapfmt.ChunkName(c.file.ID)
+	op := blocker.Op{Kind: blocker.Sync, Volume: v.uuid, Name: name, Term: v.e.cfg.Term}
+	return objectError(name, blocker.Do(v.e.cfg.Maps, &op))
 }
 
 // trimPage clears the rows of the last page that name chunks beyond the end.

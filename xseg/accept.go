@@ -42,14 +42,16 @@ func (p *Port) serveConn(conn *net.UnixConn) {
 	}
 	id := int(hello.channel)
 	if errno := p.reserve(id, &hello); errno != 0 {
+		hello.bell.shut()
 		_ = send(conn, message{kind: msgRefused, errno: uint32(errno)})
 		return
 	}
 	s, err := p.adopt(conn, id, &hello)
 	if err != nil {
+		hello.bell.shut()
 		p.unreserve(id)
 		slog.Debug("a channel was not taken", "port", p.no, "channel", id, "error", err)
-		_ = send(conn, message{kind: msgRefused, errno: uint32(syscall.EPROTO)})
+		_ = send(conn, message{kind: msgRefused, errno: uint32(refusal(err))})
 		return
 	}
 	p.loop.Post(func() { p.begin(s) })
@@ -57,6 +59,14 @@ func (p *Port) serveConn(conn *net.UnixConn) {
 		untilHangUp(conn)
 	}
 	p.loop.Post(s.die)
+}
+
+// refusal tells the other side whether another try may help.
+func refusal(err error) syscall.Errno {
+	if errors.Is(err, errNoEventfd) {
+		return syscall.EOPNOTSUPP
+	}
+	return syscall.EPROTO
 }
 
 // reserve makes sure that nothing of the channel runs here, and keeps others from adopting it.
@@ -91,14 +101,15 @@ func (p *Port) check(id int, hello *message) error {
 
 // adopt lets the submitter prepare the channel, and signs the table.
 func (p *Port) adopt(conn *net.UnixConn, id int, hello *message) (*served, error) {
-	if err := send(conn, message{kind: msgReady, dstInc: p.incarnation}); err != nil {
+	if err := send(conn, message{kind: msgReady, dstInc: p.incarnation, bell: p.loop.bell}); err != nil {
 		return nil, err
 	}
 	start, err := receive(conn, msgGo)
 	if err != nil {
 		return nil, err
 	}
-	s := &served{port: p, id: id, src: PortNo(hello.src), srcInc: hello.srcInc, serial: start.serial, conn: conn}
+	s := &served{port: p, id: id, src: PortNo(hello.src), srcInc: hello.srcInc, serial: start.serial,
+		conn: conn, bell: hello.bell}
 	seg := p.loop.seg
 	err = seg.control(p.loop.ctx, abi.StepConnect, uint64(id), func() error {
 		if err := p.check(id, hello); err != nil {
@@ -109,6 +120,7 @@ func (p *Port) adopt(conn *net.UnixConn, id int, hello *message) (*served, error
 	if err != nil {
 		return nil, err
 	}
+	seg.hang(s.waiter, s.bell)
 	p.mu.Lock()
 	p.serving[id] = s
 	p.mu.Unlock()
@@ -127,8 +139,11 @@ func (s *served) sign() error {
 	}
 	v, ok := seg.viewOf(c)
 	s.waiter = seg.ports[s.src].Waiter.Load()
-	if !ok || s.waiter >= seg.t.nrWaiters {
+	if !ok {
 		return fmt.Errorf("channel %d: %w", s.id, ErrCorrupt)
+	}
+	if err := seg.fits(s.waiter, s.bell); err != nil {
+		return fmt.Errorf("channel %d: %w", s.id, err)
 	}
 	s.view = v
 	s.reqs = make([]*Request, v.Len())
@@ -165,6 +180,7 @@ func (l *Loop) buryDead() {
 // submitter is dead, and lets the submitter connect anew if it is not.
 func (p *Port) release(s *served) {
 	seg := p.loop.seg
+	seg.unhang(s.waiter, s.bell)
 	err := seg.control(context.Background(), abi.StepReap, uint64(s.id), func() error {
 		c := &seg.channels[s.id]
 		if c.Serial.Load() == s.serial && c.DstIncarnation.Load() == p.incarnation {

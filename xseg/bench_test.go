@@ -20,7 +20,7 @@ type pump struct {
 }
 
 func (p *pump) start() {
-	k := p.ch.Get(0)
+	k := p.ch.GetOnLoop(0)
 	k.Op, k.Done = xseg.OpPing, p.doneFn
 	p.toStart--
 	p.flying++
@@ -28,7 +28,7 @@ func (p *pump) start() {
 }
 
 func (p *pump) ended(k *xseg.Call) {
-	k.Put()
+	k.PutOnLoop()
 	p.flying--
 	if p.toStart > 0 {
 		p.start()

@@ -8,8 +8,9 @@ import (
 )
 
 // Phases of a call: the submitter's private view of its slot, which a server can't scribble on.
+// They change under the channel's mu, but for held and free of a call that is the loop's.
 //
-//	free       in the channel's list
+//	free       in the channel's list, or in the loop's own
 //	held       the user's: between Get and Submit, and from Done to Put
 //	flying     submitted; the reply, or a cancellation, ends it
 //	abandoned  its user has gone on, but a server may still write to slot and buffer: quarantined
@@ -41,8 +42,8 @@ type Call struct {
 
 	ch    *Channel
 	slot  uint32
-	phase uint32 // under the channel's mu
-	stuck bool   // failed for good while a server may still work on it: Put quarantines
+	phase uint32
+	stuck bool // failed for good while a server may still work on it: Put quarantines
 
 	generation  uint64
 	ringAt      uint32 // position of its ring entry
@@ -57,6 +58,7 @@ type Call struct {
 	errno    syscall.Errno
 	serviced uint64
 	payload  [InlineMax]byte
+	target   [abi.TargetMax]byte
 
 	waiting bool          // Do waits for it
 	done    chan struct{} // made at the first Do of this slot
@@ -76,7 +78,7 @@ func (k *Call) SetTarget(name string) {
 	if len(name) > abi.TargetMax {
 		panic(fmt.Sprintf("xseg: target of %d bytes, at most %d", len(name), abi.TargetMax))
 	}
-	k.targetLen = uint32(copy(k.ch.view.Slot(k.slot).Target[:], name))
+	k.targetLen = uint32(copy(k.target[:], name))
 }
 
 // Data returns the call's buffer, page-aligned; or what SetData pointed it to.
@@ -117,8 +119,8 @@ func (k *Call) Errno() syscall.Errno { return k.errno }
 // Serviced returns the reply's count. After Done. It is what the server says: check it.
 func (k *Call) Serviced() uint64 { return k.serviced }
 
-// fill writes the request into its slot; everything that a dead server may have overwritten is
-// written again for its successor.
+// fill writes the request into its slot, from private memory: what a dead server may have
+// overwritten is whole again for its successor.
 func (k *Call) fill() {
 	s := k.ch.view.Slot(k.slot)
 	s.Op, s.Flags, s.Volume, s.Term = k.Op, k.Flags, k.Volume, k.Term
@@ -127,6 +129,7 @@ func (k *Call) fill() {
 	s.TargetSize, s.InlineSize, s.RequestId = k.targetLen, k.payloadLen, k.RequestID
 	s.Error, s.Serviced, s.Submitted = 0, 0, uint64(k.submittedAt)
 	copy(s.Payload[:k.payloadLen], k.payload[:])
+	copy(s.Target[:k.targetLen], k.target[:])
 }
 
 // readReply copies the reply out of the slot, each word once.

@@ -43,46 +43,55 @@ type Channel struct {
 	id    int
 	entry *abi.Channel
 	view  channel.View
-	base  uint64 // position of the buffer area
+	base  uint64 // position of the buffer area; never read back from the table
 
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
 
 	waiter    atomic.Uint32 // of the server
+	bell      *bell         // of bellOf; of who dials or closes
+	bellOf    uint32
 	connected atomic.Bool
-	cancelled atomic.Int32 // calls whose ring entries may not be read yet; changed under mu
+	cancelled atomic.Int32 // len(unread)
 	complete  func(uint32) // c.finish, bound once
 	roomTold  func()       // c.tellRoom, bound once
+	unspared  func()       // c.unspare, bound once
 	onRoom    []func()
 
 	// The loop's own.
-	queued []*Call // submitted in this batch
-	pushed int     // how many of them are in the ring
-	head   uint32  // how far the server had read when cancelled calls were last looked at
-	ended  []*Call // taken from the bitmap, not delivered
-	told   bool    // room came while completions were taken
+	spare  []uint32 // free slots that only the loop takes, without the lock
+	queued []*Call  // submitted in this batch
+	pushed int      // how many of them are in the ring
+	head   uint32   // how far the server had read when cancelled calls were last looked at
+	ended  []*Call  // taken from the bitmap, not delivered
+	told   bool     // room came while completions were taken
 	tally  tally
+
+	starved atomic.Bool // somebody found no room; set under mu
 
 	mu       sync.Mutex
 	conn     *net.UnixConn
+	closed   bool // the extent may belong to somebody else: it isn't touched any more
 	failed   bool // no server for RecoverySeconds: what is submitted fails at once
 	tail     uint32
 	calls    []Call
 	free     []uint32
+	unread   []*Call // cancelled ones
 	pages    *pages.Pages
-	backed   int // pages that have memory
-	starved  bool
+	backed   int  // pages that have memory
+	asked    bool // the loop was asked for what it holds in spare
 	noMemory bool // the last failure to get room was for lack of memory
 	room     chan struct{}
 }
 
-func (c *Channel) init(entry *abi.Channel, v channel.View) {
-	c.entry, c.view, c.base = entry, v, entry.BufferOffset.Load()
+func (c *Channel) init(at place) {
+	v := at.view
+	c.id, c.entry, c.view, c.base = at.id, &c.loop.seg.channels[at.id], v, at.buffers
 	c.ctx, c.cancel = context.WithCancel(c.loop.ctx)
-	c.complete, c.roomTold = c.finish, c.tellRoom
+	c.complete, c.roomTold, c.unspared = c.finish, c.tellRoom, c.unspare
 	c.pages = pages.New(int(c.opts.BufferBytes / PageSize))
 	c.calls = make([]Call, v.Len())
-	c.free = make([]uint32, 0, v.Len())
+	c.free, c.spare = make([]uint32, 0, v.Len()), make([]uint32, 0, spareMax)
 	c.queued, c.ended = make([]*Call, 0, v.Len()), make([]*Call, 0, v.Len())
 	for i := range v.Len() {
 		slot := v.Len() - 1 - i
@@ -104,6 +113,10 @@ func (c *Channel) close() error {
 	c.port.mu.Lock()
 	delete(c.port.channels, c)
 	c.port.mu.Unlock()
+	// Before the extent can go: a call of another goroutine may be about to touch it.
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	s := c.loop.seg
 	err := s.control(context.Background(), abi.StepReap, uint64(c.id), func() error {
 		if c.entry.State.Load() == abi.ChannelLive && c.entry.SrcIncarnation.Load() == c.port.incarnation {

@@ -93,18 +93,39 @@ func (s *Segment) collect() {
 		}
 	}
 	// All are judged before any is freed: a freed one tells nothing about who passed what on.
-	var drained []int
+	var drained []verdict
 	for id := range s.channels {
 		c := &s.channels[id]
 		st := c.State.Load()
 		if st == abi.ChannelDrained || st == abi.ChannelOrphan && !w.running(id) {
-			drained = append(drained, id)
+			drained = append(drained, verdict{id, c.Serial.Load(), c.SrcIncarnation.Load()})
 		}
 	}
-	for _, id := range drained {
-		s.channels[id].State.Store(abi.ChannelDrained)
-		s.freeChannel(id)
+	for _, v := range drained {
+		s.execute(v)
 	}
+}
+
+// verdict says which channel may go.
+type verdict struct {
+	id             int
+	serial, srcInc uint64
+}
+
+// execute frees a channel if it is still the one that was judged. Under the control lock nothing
+// else is possible; if that lock ever failed to exclude, a second look keeps a newcomer's memory
+// from going with the dead one's, and the message shows the cause.
+func (s *Segment) execute(v verdict) {
+	c := &s.channels[v.id]
+	st := c.State.Load()
+	if c.Serial.Load() != v.serial || c.SrcIncarnation.Load() != v.srcInc ||
+		st != abi.ChannelOrphan && st != abi.ChannelDrained {
+		slog.Error("channel changed while it was judged: the control lock doesn't exclude",
+			"segment", s.name, "channel", v.id, "state", st, "control pid", s.hdr.ControlPid.Load())
+		return
+	}
+	c.State.Store(abi.ChannelDrained)
+	s.freeChannel(v.id)
 }
 
 // freeChannel gives an extent and its table entry back. The state goes last: killed before, the

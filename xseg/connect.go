@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"archipelago/xseg/internal/abi"
@@ -34,7 +35,9 @@ func (p *Port) connect(ctx context.Context, dst PortNo, opts ChannelOptions) (*C
 	}
 	conn, err := c.firstDial(ctx)
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		err = errors.Join(err, c.close())
+		c.rehang(nil)
+		return nil, err
 	}
 	c.attach(conn)
 	p.mu.Lock()
@@ -51,17 +54,11 @@ func (c *Channel) create(ctx context.Context) error {
 	s, p := c.loop.seg, c.port
 	return s.control(ctx, abi.StepConnect, uint64(c.dst), func() error {
 		s.collect()
-		id, err := s.newChannel(p.no, p.incarnation, c.dst, uint32(c.opts.Slots), uint64(c.opts.BufferBytes))
-		if err != nil {
-			return err
+		at, err := s.newChannel(p.no, p.incarnation, c.dst, uint32(c.opts.Slots), uint64(c.opts.BufferBytes))
+		if err == nil {
+			c.init(at)
 		}
-		v, ok := s.viewOf(&s.channels[id])
-		if !ok {
-			return ErrCorrupt
-		}
-		c.id = id
-		c.init(&s.channels[id], v)
-		return nil
+		return err
 	})
 }
 
@@ -72,6 +69,9 @@ func (c *Channel) firstDial(ctx context.Context) (*net.UnixConn, error) {
 		conn, err := c.dial(ctx, func() error { return nil })
 		if err == nil {
 			return conn, nil
+		}
+		if errors.Is(err, errNoEventfd) || errors.Is(err, syscall.EOPNOTSUPP) {
+			return nil, err
 		}
 		if !c.opts.Wait && !c.serverThere() {
 			return nil, fmt.Errorf("%w (%w)", ErrNotRunning, err)
@@ -119,7 +119,8 @@ func (c *Channel) dial(ctx context.Context, prepare func() error) (*net.UnixConn
 }
 
 func (c *Channel) shake(ctx context.Context, conn *net.UnixConn, prepare func() error) error {
-	hello := message{kind: msgHello, channel: uint32(c.id), src: uint32(c.port.no), srcInc: c.port.incarnation}
+	hello := message{kind: msgHello, channel: uint32(c.id), src: uint32(c.port.no),
+		srcInc: c.port.incarnation, bell: c.loop.bell}
 	if err := send(conn, hello); err != nil {
 		return err
 	}
@@ -127,10 +128,12 @@ func (c *Channel) shake(ctx context.Context, conn *net.UnixConn, prepare func() 
 	if err != nil {
 		return err
 	}
-	serial, err := c.renew(ctx, ready.dstInc)
+	serial, err := c.renew(ctx, ready.dstInc, ready.bell)
 	if err != nil {
+		ready.bell.shut()
 		return err
 	}
+	c.rehang(ready.bell)
 	if err := prepare(); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ func (c *Channel) shake(ctx context.Context, conn *net.UnixConn, prepare func() 
 
 // renew gives the channel a serial for its life under the server dstInc, which must be the one
 // that holds the port now.
-func (c *Channel) renew(ctx context.Context, dstInc uint64) (serial uint64, err error) {
+func (c *Channel) renew(ctx context.Context, dstInc uint64, b *bell) (serial uint64, err error) {
 	s := c.loop.seg
 	err = s.control(ctx, abi.StepReconnect, uint64(c.id), func() error {
 		if c.entry.State.Load() != abi.ChannelLive || c.entry.SrcIncarnation.Load() != c.port.incarnation {
@@ -153,8 +156,8 @@ func (c *Channel) renew(ctx context.Context, dstInc uint64) (serial uint64, err 
 			return fmt.Errorf("port %d changed hands: %w", c.dst, ErrNotRunning)
 		}
 		waiter := s.ports[c.dst].Waiter.Load()
-		if waiter >= s.t.nrWaiters {
-			return fmt.Errorf("waiter of port %d: %w", c.dst, ErrCorrupt)
+		if err := s.fits(waiter, b); err != nil {
+			return fmt.Errorf("port %d: %w", c.dst, err)
 		}
 		c.waiter.Store(waiter)
 		serial = s.hdr.NextSerial.Add(1)
@@ -164,6 +167,14 @@ func (c *Channel) renew(ctx context.Context, dstInc uint64) (serial uint64, err 
 	})
 	step.At(step.RenewSerial)
 	return serial, err
+}
+
+// rehang takes over the eventfd of the server that the channel leads to now; nil if it has none.
+// One goroutine at a time dials, or closes.
+func (c *Channel) rehang(b *bell) {
+	c.loop.seg.unhang(c.bellOf, c.bell)
+	c.bell, c.bellOf = b, c.waiter.Load()
+	c.loop.seg.hang(c.bellOf, b)
 }
 
 func (c *Channel) attach(conn *net.UnixConn) {

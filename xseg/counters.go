@@ -66,6 +66,9 @@ func (t *tally) took(ns int64, n uint64) {
 
 // flush adds the tally to c and clears it.
 func (t *tally) flush(c *abi.Counters) {
+	if t.requests|t.errors|uint64(t.inFlight)|uint64(t.touched) == 0 {
+		return
+	}
 	for _, f := range [...]struct {
 		n  *uint64
 		to *atomic.Uint64

@@ -42,16 +42,23 @@ func (s *Segment) placeExtent(n uint64) (uint64, error) {
 	return at, nil
 }
 
+// place is where a channel lies: what its submitter keeps, so that it never believes the table.
+type place struct {
+	id      int
+	view    channel.View
+	buffers uint64 // position of the buffer area
+}
+
 // newChannel takes a table entry and an extent and makes the channel live. Under the control lock.
-func (s *Segment) newChannel(src PortNo, srcInc uint64, dst PortNo, nr uint32, buffer uint64) (int, error) {
+func (s *Segment) newChannel(src PortNo, srcInc uint64, dst PortNo, nr uint32, buffer uint64) (place, error) {
 	id := slices.IndexFunc(s.channelStates(), func(st uint32) bool { return st == abi.ChannelFree })
 	if id < 0 {
-		return 0, fmt.Errorf("all %d channels of the segment are in use: %w", s.t.nrChannels, ErrLimit)
+		return place{}, fmt.Errorf("all %d channels of the segment are in use: %w", s.t.nrChannels, ErrLimit)
 	}
 	size := channel.Size(nr)
 	off, err := s.placeExtent(size + buffer)
 	if err != nil {
-		return 0, err
+		return place{}, err
 	}
 	c := &s.channels[id]
 	c.Flags.Store(0)
@@ -71,13 +78,13 @@ func (s *Segment) newChannel(src PortNo, srcInc uint64, dst PortNo, nr uint32, b
 	step.At(step.SetupEntry)
 	if err := s.file.Back(int64(off), int64(size)); err != nil {
 		s.freeChannel(id)
-		return 0, noMemory(err)
+		return place{}, noMemory(err)
 	}
 	v := channel.Open(s.mem[off:off+size], off, nr)
 	v.Init()
 	step.At(step.SetupBacked)
 	c.State.Store(abi.ChannelLive)
-	return id, nil
+	return place{id: id, view: v, buffers: off + size}, nil
 }
 
 func (s *Segment) channelStates() []uint32 {

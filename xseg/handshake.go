@@ -20,7 +20,8 @@ import (
 //	                                 <-  LIVE
 //
 // A REFUSED with an errno can stand for READY and LIVE. Afterwards nothing is sent; the end of
-// the connection is the end of the other side.
+// the connection is the end of the other side. HELLO and READY carry the eventfd of their sender
+// (SCM_RIGHTS) if its waiter is of that kind.
 const (
 	msgHello   = 1
 	msgReady   = 2
@@ -42,6 +43,8 @@ const (
 type message struct {
 	kind, errno, channel, src uint32
 	serial, srcInc, dstInc    uint64
+
+	bell *bell // its descriptor goes along with HELLO and READY, if there is one
 }
 
 func (m *message) encode() []byte {
@@ -73,7 +76,7 @@ func send(conn *net.UnixConn, m message) error {
 	if err := conn.SetWriteDeadline(time.Now().Add(handshakeTime)); err != nil {
 		return err
 	}
-	_, err := conn.Write(m.encode())
+	_, _, err := conn.WriteMsgUnix(m.encode(), rights(m.bell), nil)
 	return err
 }
 
@@ -83,11 +86,31 @@ func receive(conn *net.UnixConn, want uint32) (message, error) {
 		return message{}, err
 	}
 	var buf [messageSize + 1]byte
-	n, err := conn.Read(buf[:])
+	var oob [oobSize]byte
+	n, oobn, _, _, err := conn.ReadMsgUnix(buf[:], oob[:])
 	if err != nil {
 		return message{}, err
 	}
-	m, err := decodeMessage(buf[:n])
+	b, err := takeBell(oob[:oobn])
+	if err != nil {
+		return message{}, err
+	}
+	m, err := expectMessage(buf[:n], want)
+	if err != nil || want != msgHello && want != msgReady {
+		b.shut()
+		return m, err
+	}
+	m.bell = b
+	return m, nil
+}
+
+// oobSize holds more than the one descriptor that a message may carry: what doesn't fit is closed
+// by the kernel.
+const oobSize = 64
+
+// expectMessage decodes a message and checks its kind.
+func expectMessage(b []byte, want uint32) (message, error) {
+	m, err := decodeMessage(b)
 	switch {
 	case err != nil:
 		return message{}, err

@@ -19,6 +19,8 @@ type Loop struct {
 	seg      *Segment
 	waiterNo uint32
 	word     *atomic.Uint32
+	wait     func(v uint32) // blocks while the word is v, until woken; may return early
+	bell     *bell          // kind EVENTFD: what wakes us
 	mail     mailbox
 	spin     spinner
 
@@ -39,17 +41,45 @@ type Loop struct {
 	unpublished []*served  // with answers of the batch
 	now         int64      // monotonic time at the start of the batch
 	extents     [256]uint16
+	countAt     int64
 	tickAt      int64
 
 	mu    sync.Mutex
 	ports []*Port
 }
 
+// LoopOptions are what a loop can differ in.
+type LoopOptions struct {
+	// Eventfd makes the loop sleep on an eventfd. A peer that can't wake a futex, a kernel, can be
+	// the other end of channels to and from its ports; all others wake it as cheaply.
+	Eventfd bool
+}
+
 // NewLoop takes a waiter of the segment.
-func (s *Segment) NewLoop() (*Loop, error) {
-	l := &Loop{seg: s}
+func (s *Segment) NewLoop() (*Loop, error) { return s.NewLoopWith(LoopOptions{}) }
+
+// NewLoopWith is NewLoop with options.
+func (s *Segment) NewLoopWith(opts LoopOptions) (*Loop, error) {
+	l, err := s.newLoop(opts)
+	if err != nil {
+		return nil, fmt.Errorf("new loop: %w", err)
+	}
+	return l, nil
+}
+
+func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
+	l, kind := &Loop{seg: s}, uint32(abi.WaiterFutex)
+	l.wait = func(v uint32) { shm.Wait(l.word, v) }
+	if opts.Eventfd {
+		b, err := newBell()
+		if err != nil {
+			return nil, err
+		}
+		kind, l.bell = abi.WaiterEventfd, b
+		l.wait = func(uint32) { shm.WaitEventfd(b.fd) }
+	}
 	err := s.control(context.Background(), abi.StepWaiter, 0, func() error {
-		no, ok := s.takeWaiter()
+		no, ok := s.takeWaiter(kind)
 		if !ok {
 			return fmt.Errorf("all %d waiters are in use: %w", s.t.nrWaiters, ErrLimit)
 		}
@@ -57,8 +87,10 @@ func (s *Segment) NewLoop() (*Loop, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("new loop: %w", err)
+		l.bell.shut()
+		return nil, err
 	}
+	s.hang(l.waiterNo, l.bell)
 	l.word = &s.waiters[l.waiterNo].Word
 	l.wakes.mark = make([]bool, s.t.nrWaiters)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -84,12 +116,14 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 	}()
 	for !l.finished() {
-		if l.batch() {
-			continue
+		if l.pending() {
+			l.batch()
+		} else {
+			l.rest()
 		}
-		l.rest()
 	}
 	l.publish()
+	l.count()
 	return nil
 }
 
@@ -118,7 +152,9 @@ func (l *Loop) finished() bool {
 // batch looks once at everything and serves what is there; false if there was nothing. Each ring
 // is published once and each peer woken at most once.
 func (l *Loop) batch() bool {
-	l.now = shm.Monotonic()
+	now := shm.Monotonic()
+	l.spin.began(now - l.now)
+	l.now = now
 	work := l.mail.run()
 	for _, c := range l.own {
 		work = c.harvest() || work
@@ -144,17 +180,32 @@ func (l *Loop) publish() {
 		l.unsubmitted[i] = nil
 	}
 	l.unsubmitted = l.unsubmitted[:0]
-	if len(l.unpublished) != 0 {
-		now := shm.Monotonic()
-		for i, s := range l.unpublished {
-			s.flush(now)
-			l.unpublished[i] = nil
+	now := int64(0)
+	for i, s := range l.unpublished {
+		if s.fresh != 0 && now == 0 { // the clock isn't free: only for those who need it
+			now = shm.Monotonic()
 		}
-		l.unpublished = l.unpublished[:0]
+		s.flush(now)
+		l.unpublished[i] = nil
 	}
+	l.unpublished = l.unpublished[:0]
 	l.wakes.flush(l.seg)
+	if l.now > l.countAt {
+		l.count()
+	}
+}
+
+// countEvery is how old the counters in the segment may get while the loop doesn't rest, in ns.
+const countEvery = 1_000_000
+
+// count brings the counters in the segment up to date.
+func (l *Loop) count() {
+	l.countAt = l.now + countEvery
 	for _, p := range l.counting {
 		p.tally.flush(&p.entry.Counters)
+	}
+	for _, c := range l.own {
+		c.tally.flush(&c.entry.Counters)
 	}
 }
 
@@ -181,10 +232,11 @@ func (l *Loop) pending() bool {
 
 // rest waits for work: spinning while that pays, then asleep.
 func (l *Loop) rest() {
-	begun := shm.Monotonic()
-	if l.spin.spin(begun, l.pending) {
+	if l.spin.spin(l.pending) {
 		return
 	}
+	l.count()
+	begun := shm.Monotonic()
 	l.sleep()
 	end := shm.Monotonic()
 	l.spin.slept(end - begun)
@@ -194,13 +246,21 @@ func (l *Loop) rest() {
 // sleep is the consumer's half of the wait word (see abi.Waiter): odd, look again, wait; after
 // every return add 2 and look again; even to go on. It gives up after one wait in any case, so
 // that the batch that follows looks at what has no wake-up of its own.
+//
+// Only we change the word by odd amounts, but whoever breaks the segment may have turned it round:
+// the parity is looked at, not taken for granted.
 func (l *Loop) sleep() {
 	v := l.word.Add(1)
+	if v&1 == 0 {
+		v = l.word.Add(1)
+	}
 	if !l.pending() {
-		shm.Wait(l.word, v)
+		l.wait(v)
 		l.word.Add(2)
 	}
-	l.word.Add(1)
+	if l.word.Add(1)&1 != 0 {
+		l.word.Add(1)
+	}
 }
 
 // tickEvery is how often what has no wake-up of its own is tried again.
@@ -244,6 +304,7 @@ func (l *Loop) Close() error {
 		errs = append(errs, p.unbind())
 	}
 	l.wg.Wait()
+	l.seg.unhang(l.waiterNo, l.bell)
 	errs = append(errs, l.seg.control(context.Background(), abi.StepWaiter, uint64(l.waiterNo),
 		func() error { l.seg.giveWaiter(l.waiterNo); return nil }))
 	return ignoreGone(errors.Join(errs...))

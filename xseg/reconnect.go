@@ -10,6 +10,7 @@ import (
 
 // supervise watches the connection of a channel and, when it ends, looks for a successor.
 func (c *Channel) supervise(conn *net.UnixConn) {
+	defer c.rehang(nil)
 	for {
 		untilHangUp(conn)
 		_ = conn.Close()
@@ -66,12 +67,17 @@ func (c *Channel) rewind() error {
 // slots and buffers any more: what was in quarantine is free. Loop.
 func (c *Channel) repush() {
 	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
 	c.view.Rewind()
 	c.tail, c.failed = 0, false
 	step.At(step.RepushReset)
 	for i := range c.calls {
 		c.renewCall(&c.calls[i])
 	}
+	c.keepUnread(c.unread[:0])
 	c.view.Publish(c.tail)
 	tell := c.told
 	c.told = false
@@ -96,7 +102,6 @@ func (c *Channel) renewCall(k *Call) {
 		k.generation++
 		c.told = c.release(k) || c.told
 	case callCancelled:
-		c.cancelled.Add(-1)
 		c.told = c.release(k) || c.told
 	default:
 		k.stuck = false

@@ -27,7 +27,7 @@ type Request struct {
 
 	from     *served
 	slot     uint32
-	state    atomic.Uint32
+	state    uint32 // plain on the loop where nobody else can have the request, else atomic
 	word     uint64 // of the slot, as Begin left it
 	received int64  // monotonic
 
@@ -97,7 +97,8 @@ func (r *Request) SetPayloadLen(n int) {
 func (r *Request) Respond(errno syscall.Errno, serviced uint64) {
 	s, slot, word, volume := r.from, r.slot, r.word, r.volume
 	countEnd(&s.port.entry.Counters, r.op, errno != 0, serviced, shm.Monotonic()-r.received)
-	ghost := r.write(errno, serviced)
+	r.write(errno, serviced)
+	ghost := r.left(atomic.SwapUint32(&r.state, requestFree))
 	if s.view.End(slot, word) {
 		s.view.Announce(int(slot/64), 1<<(slot%64))
 		if s.port.loop.seg.wake(s.waiter) {
@@ -123,7 +124,9 @@ func (r *Request) RespondOnLoop(errno syscall.Errno, serviced uint64) {
 		t.took(l.now-r.received, 1)
 	}
 	slot, word, volume := r.slot, r.word, r.volume
-	ghost := r.write(errno, serviced)
+	r.write(errno, serviced)
+	ghost := r.left(r.state)
+	r.state = requestFree
 	if s.view.End(slot, word) {
 		s.stage(slot)
 	}
@@ -133,13 +136,16 @@ func (r *Request) RespondOnLoop(errno syscall.Errno, serviced uint64) {
 	s.left()
 }
 
-// write puts the reply into the slot and gives the object back to the loop; it tells whether the
-// submitter is gone. Once the slot is DONE the object may serve its next use.
-func (r *Request) write(errno syscall.Errno, serviced uint64) (ghost bool) {
+// write puts the reply into the slot.
+func (r *Request) write(errno syscall.Errno, serviced uint64) {
 	sl := r.from.view.Slot(r.slot)
 	sl.Error, sl.Serviced, sl.InlineSize = int32(errno), serviced, r.payloadLen
 	r.data = nil
-	old := r.state.Swap(requestFree)
+}
+
+// left tells, from the last state of a request, whether its submitter is gone. The state is FREE
+// before the slot is DONE: then the object may serve its next use.
+func (r *Request) left(old uint32) (ghost bool) {
 	if old == requestFree {
 		panic("xseg: request was answered twice")
 	}

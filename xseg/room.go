@@ -22,8 +22,53 @@ func (c *Channel) Get(dataBytes int) *Call {
 	return k
 }
 
+// spareMax is how many free slots the loop keeps for itself.
+const spareMax = 32
+
+// GetOnLoop is Get for callbacks on the loop: without a buffer it mostly does without the lock.
+func (c *Channel) GetOnLoop(dataBytes int) *Call {
+	if dataBytes != 0 || len(c.spare) == 0 && !c.stock() {
+		return c.Get(dataBytes)
+	}
+	k := &c.calls[c.spare[len(c.spare)-1]]
+	c.spare = c.spare[:len(c.spare)-1]
+	k.clear()
+	k.phase = callHeld
+	return k
+}
+
+// stock moves free slots to the loop's own; false if there are few, which are everybody's. Loop.
+func (c *Channel) stock() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.free)/2, spareMax/2)
+	if n == 0 || c.closed {
+		return false
+	}
+	rest := len(c.free) - n
+	c.spare = append(c.spare, c.free[rest:]...)
+	c.free = c.free[:rest]
+	return true
+}
+
+// unspare gives the loop's own slots back for everybody. Loop.
+func (c *Channel) unspare() {
+	c.mu.Lock()
+	c.asked = false
+	c.free = append(c.free, c.spare...)
+	c.spare = c.spare[:0]
+	tell := c.roomCame()
+	c.mu.Unlock()
+	if tell {
+		c.tellRoom()
+	}
+}
+
 // take is Get under mu; a failure leaves a mark that the next release answers.
 func (c *Channel) take(dataBytes int) *Call {
+	if c.closed {
+		return nil
+	}
 	if len(c.free) == 0 && c.reclaim() {
 		c.loop.Post(c.roomTold)
 	}
@@ -33,7 +78,7 @@ func (c *Channel) take(dataBytes int) *Call {
 		first, ok = c.takePages(n)
 	}
 	if !ok {
-		c.starved = true
+		c.wantRoom()
 		return nil
 	}
 	k := &c.calls[c.free[len(c.free)-1]]
@@ -46,6 +91,16 @@ func (c *Channel) take(dataBytes int) *Call {
 		k.data = c.loop.seg.mem[k.dataOff : int(k.dataOff)+dataBytes : int(k.dataOff)+dataBytes]
 	}
 	return k
+}
+
+// wantRoom notes that somebody found no room. What the loop holds back might be all there is: it is
+// asked for it once, as long as it may have some. Under mu.
+func (c *Channel) wantRoom() {
+	c.starved.Store(true)
+	if len(c.free) == 0 && !c.asked && !c.closed {
+		c.asked = true
+		c.loop.Post(c.unspared)
+	}
 }
 
 // takePages finds n pages and sees to it that there is memory behind them.
@@ -142,6 +197,19 @@ func (k *Call) Put() {
 	}
 }
 
+// PutOnLoop is Put for callbacks on the loop: without a buffer it mostly does without the lock.
+func (k *Call) PutOnLoop() {
+	c := k.ch
+	if k.nrPages != 0 || k.stuck || k.phase != callHeld || len(c.spare) == spareMax || c.starved.Load() {
+		k.Put()
+		return
+	}
+	k.data, k.User, k.Done = nil, nil, nil
+	k.phase = callFree
+	c.view.Free(k.slot, k.generation)
+	c.spare = append(c.spare, k.slot)
+}
+
 // release puts a call into the free list; true if somebody waits for room. Under mu.
 func (c *Channel) release(k *Call) bool {
 	if k.nrPages > 0 {
@@ -150,7 +218,9 @@ func (c *Channel) release(k *Call) bool {
 	}
 	k.data, k.User, k.Done = nil, nil, nil
 	k.phase = callFree
-	c.view.Free(k.slot, k.generation)
+	if !c.closed {
+		c.view.Free(k.slot, k.generation)
+	}
 	c.free = append(c.free, k.slot)
 	return c.roomCame()
 }
@@ -161,9 +231,7 @@ func (c *Channel) roomCame() bool {
 		close(c.room)
 		c.room = nil
 	}
-	tell := c.starved && len(c.onRoom) != 0
-	c.starved = false
-	return tell
+	return c.starved.Load() && c.starved.Swap(false) && len(c.onRoom) != 0
 }
 
 func (c *Channel) tellRoom() {
@@ -186,16 +254,24 @@ func (c *Channel) retryRoom() {
 // reclaim frees cancelled calls whose ring entries the server has read past; true if somebody
 // waits for room. Under mu.
 func (c *Channel) reclaim() (tell bool) {
-	if c.cancelled.Load() == 0 {
+	if len(c.unread) == 0 || c.closed {
 		return false
 	}
 	head := c.view.Head()
-	for i := range c.calls {
-		k := &c.calls[i]
-		if k.phase == callCancelled && int32(head-k.ringAt) > 0 {
-			c.cancelled.Add(-1)
+	rest := c.unread[:0]
+	for _, k := range c.unread {
+		if int32(head-k.ringAt) > 0 {
 			tell = c.release(k) || tell
+		} else {
+			rest = append(rest, k)
 		}
 	}
+	c.keepUnread(rest)
 	return tell
+}
+
+// keepUnread sets the list of cancelled calls. Under mu.
+func (c *Channel) keepUnread(list []*Call) {
+	c.unread = list
+	c.cancelled.Store(int32(len(list)))
 }

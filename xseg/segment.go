@@ -33,7 +33,7 @@ type Segment struct {
 	waiters  []abi.Waiter
 	channels []abi.Channel
 
-	lastWoken []lastWoken // per waiter: the value of its word that we woke last
+	wakers []waker // per waiter: what we know about waking it
 
 	controlMu sync.Mutex // held with the control lock: locks of one open don't exclude each other
 
@@ -44,10 +44,12 @@ type Segment struct {
 	binds       uint64
 }
 
-// lastWoken is padded: each is written by whoever wakes that waiter.
-type lastWoken struct {
-	value atomic.Uint32
-	_     [60]byte
+// waker is padded: each is written by whoever wakes that waiter.
+type waker struct {
+	last atomic.Uint32 // the value of its word that we woke last
+	_    [4]byte
+	bells
+	_ [24]byte
 }
 
 // Join maps an existing segment. ErrNoSegment if there is none, ErrVersion if its layout is
@@ -98,7 +100,7 @@ func mapSegment(name string, f *shm.File) (*Segment, error) {
 	s.ports = tableOf[abi.Port](mem, s.t.ports, s.t.nrPorts)
 	s.waiters = tableOf[abi.Waiter](mem, s.t.waiters, s.t.nrWaiters)
 	s.channels = tableOf[abi.Channel](mem, s.t.channels, s.t.nrChannels)
-	s.lastWoken = make([]lastWoken, s.t.nrWaiters)
+	s.wakers = make([]waker, s.t.nrWaiters)
 	s.held, s.heldWaiters = map[PortNo]uint64{}, map[uint32]bool{}
 	return s, nil
 }

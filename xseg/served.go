@@ -18,6 +18,7 @@ type served struct {
 	srcInc uint64
 	serial uint64
 	waiter uint32 // of the submitter
+	bell   *bell  // of the submitter; nil: futex
 	view   channel.View
 	conn   *net.UnixConn
 
@@ -35,9 +36,10 @@ type served struct {
 	dead      atomic.Bool  // the submitter is gone, or broke its channel
 }
 
-// stageMax is how many answers are gathered before they are published: a few, so that the
-// submitter can go on while we do.
-const stageMax = 8
+// stageMax is how many answers, or submissions, are gathered at most before they are published. Few
+// would let the other side begin sooner, but break its batches up, and each batch of its may cost a
+// wake-up: with more peers than processors that is the dearer one.
+const stageMax = 32
 
 // inFlight returns how many requests were received and not answered. Loop.
 func (s *served) inFlight() int64 { return s.received - s.answered - s.elsewhere.Load() }
@@ -91,9 +93,10 @@ func (s *served) take(slot, generation uint32) bool {
 		r = &Request{from: s, slot: slot}
 		s.reqs[slot] = r
 	}
-	if !r.state.CompareAndSwap(requestFree, requestBusy) {
+	if atomic.LoadUint32(&r.state) != requestFree {
 		return false // the slot is still being served: the submitter forged its state
 	}
+	r.state = requestBusy // nobody else has it: see left
 	s.received++
 	s.port.tally.inFlight++
 	if !r.read(s, slot, word) {
@@ -163,12 +166,12 @@ func (s *served) die() {
 	}
 	for _, r := range s.reqs {
 		switch {
-		case r == nil || r.state.Load() != requestBusy:
+		case r == nil || atomic.LoadUint32(&r.state) != requestBusy:
 		case r.parked: // nobody works on it: dropped, like what lies in the ring
-			r.state.Store(requestFree)
+			r.state = requestFree
 			s.port.tally.inFlight--
 			s.answered++
-		case r.volume != (UUID{}) && r.state.CompareAndSwap(requestBusy, requestGhost):
+		case r.volume != (UUID{}) && atomic.CompareAndSwapUint32(&r.state, requestBusy, requestGhost):
 			s.port.ghosts[r.volume]++
 		}
 	}

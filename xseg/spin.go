@@ -9,39 +9,69 @@ const (
 	spinTime  = 40_000  // ns
 	spinWorth = 100_000 // ns: a shorter sleep would have been better spent spinning
 	spinMax   = 8
+
+	// A yield that gave the core to somebody who keeps it costs a time slice, 1 ms and more; asleep
+	// we would have been woken onto an idle core, or ahead of him. So the next rests don't spin:
+	// twice as many each time, until spins have been worth it for a while.
+	spinLost   = 500_000 // ns from one batch to the next, with the spin between them
+	penaltyMin = 256     // rests
+	penaltyMax = 1 << 16
 )
 
 // spinner learns whether work tends to come within the time of a spin. An idle loop doesn't spin
 // at all.
 type spinner struct {
-	score int
+	score int  // spins while it is positive
+	found bool // the last rest was a spin that found work
+
+	penalty int // rests without a spin after the next loss
 }
 
 // spin looks for work for a while; true if there is some.
-func (s *spinner) spin(begun int64, found func() bool) bool {
+func (s *spinner) spin(found func() bool) bool {
 	if s.score <= 0 {
+		s.score = min(s.score+1, 0)
 		return false
 	}
-	for {
+	for begun := int64(0); ; {
 		for range 4 {
 			if found() {
 				s.score = min(s.score+1, spinMax)
+				s.found = true
 				return true
 			}
 			shm.Yield()
 		}
-		if shm.Monotonic()-begun > spinTime {
+		switch now := shm.Monotonic(); {
+		case begun == 0: // the clock costs as much as a look: not before the first ones
+			begun = now
+		case now-begun > spinTime:
 			s.score -= 2
 			return false
 		}
 	}
 }
 
+// began learns, when a batch begins, how long after the one before that is.
+func (s *spinner) began(ns int64) {
+	switch {
+	case !s.found:
+	case ns > spinLost:
+		s.penalty = min(max(2*s.penalty, penaltyMin), penaltyMax)
+		s.score = -s.penalty
+	default:
+		s.penalty -= (s.penalty + 1023) / 1024
+	}
+	s.found = false
+}
+
 // slept learns from a sleep of ns.
 func (s *spinner) slept(ns int64) {
-	if ns < spinWorth {
-		s.score = min(max(s.score, 0)+2, spinMax)
-		return
+	switch {
+	case s.score < 0:
+	case ns < spinWorth:
+		s.score = min(s.score+2, spinMax)
+	default:
+		s.score = max(s.score-1, 0)
 	}
-	s.score = max(s.score-1, 0)
 }

@@ -14,7 +14,7 @@ func (k *Call) Submit() {
 	k.submittedAt = shm.Monotonic()
 	c.mu.Lock()
 	c.push(k)
-	c.view.Publish(c.tail)
+	c.publish()
 	c.mu.Unlock()
 	if c.connected.Load() && c.loop.seg.wake(c.waiter.Load()) {
 		c.entry.Counters.Wakes.Add(1)
@@ -42,8 +42,15 @@ func (c *Channel) pushQueued() {
 		c.push(k)
 	}
 	c.pushed = len(c.queued)
-	c.view.Publish(c.tail)
+	c.publish()
 	c.mu.Unlock()
+}
+
+// publish hands over what was staged. Under mu.
+func (c *Channel) publish() {
+	if !c.closed {
+		c.view.Publish(c.tail)
+	}
 }
 
 // flush ends a batch: everything is published, and the server is to be woken. While it is away
@@ -52,7 +59,6 @@ func (c *Channel) flush() {
 	c.pushQueued()
 	clear(c.queued)
 	c.queued, c.pushed = c.queued[:0], 0
-	c.tally.flush(&c.entry.Counters)
 	if c.connected.Load() {
 		c.loop.wakes.add(c.waiter.Load())
 	}
@@ -73,9 +79,12 @@ func (c *Channel) push(k *Call) {
 // stage hands the call's slot over under a new generation. Under mu; Publish follows.
 func (c *Channel) stage(k *Call) {
 	k.generation++
-	k.fill()
 	k.ringAt = c.tail
 	k.phase = callFlying
+	if c.closed { // it never ends, but for those who wait for it in Do: they get ErrClosed
+		return
+	}
+	k.fill()
 	c.view.Stage(k.slot, k.generation, c.tail)
 	c.tail++
 }
@@ -138,7 +147,6 @@ func (c *Channel) deliverAll() {
 		k.deliver()
 	}
 	c.ended = c.ended[:0]
-	c.tally.flush(&c.entry.Counters)
 }
 
 // deliver gives an ended call to its user. Loop.
@@ -190,10 +198,10 @@ func (c *Channel) giveUp(k *Call) bool {
 	if k.phase != callFlying {
 		return false
 	}
-	if c.view.Cancel(k.slot, k.generation) {
+	if !c.closed && c.view.Cancel(k.slot, k.generation) {
 		// Not free yet: a ring entry of it that nobody has read must not be joined by another.
 		k.phase = callCancelled
-		c.cancelled.Add(1)
+		c.keepUnread(append(c.unread, k))
 	} else {
 		k.phase = callAbandoned
 	}

@@ -13,7 +13,7 @@ import (
 // that we woke last, add 2 and wake. A wake that we issued but that hasn't arrived yet is not
 // issued again; one that a dead producer owed is, because its value is not ours.
 func (s *Segment) wake(no uint32) bool {
-	w, last := &s.waiters[no].Word, &s.lastWoken[no].value
+	w, last := &s.waiters[no].Word, &s.wakers[no].last
 	for {
 		v := w.Load()
 		if v&1 == 0 || v == last.Load() {
@@ -22,7 +22,11 @@ func (s *Segment) wake(no uint32) bool {
 		if w.CompareAndSwap(v, v+2) {
 			last.Store(v + 2)
 			step.At(step.WakeWord)
-			shm.Wake(w)
+			if b := s.wakers[no].newest.Load(); b != nil {
+				b.ring()
+			} else {
+				shm.Wake(w)
+			}
 			return true
 		}
 	}
@@ -50,16 +54,16 @@ func (l *wakeList) flush(s *Segment) {
 }
 
 // takeWaiter finds a free waiter, or one whose holder is dead. Under the control lock.
-func (s *Segment) takeWaiter() (uint32, bool) {
+func (s *Segment) takeWaiter(kind uint32) (uint32, bool) {
 	for no := range s.t.nrWaiters {
-		if s.tryWaiter(no) {
+		if s.tryWaiter(no, kind) {
 			return no, true
 		}
 	}
 	return 0, false
 }
 
-func (s *Segment) tryWaiter(no uint32) bool {
+func (s *Segment) tryWaiter(no, kind uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heldWaiters[no] {
@@ -73,7 +77,7 @@ func (s *Segment) tryWaiter(no uint32) bool {
 	w.Word.Store((w.Word.Load() + 3) &^ 1) // awake, and a value that nobody has seen
 	w.Pid.Store(uint32(s.self.PID))
 	w.StartTime.Store(s.self.StartTime)
-	w.Kind.Store(abi.WaiterFutex)
+	w.Kind.Store(kind)
 	return true
 }
 

@@ -28,13 +28,13 @@ func newPump(l *xseg.Loop, ch *xseg.Channel) *pump {
 }
 
 func (p *pump) submit() {
-	k := p.ch.Get(0)
+	k := p.ch.GetOnLoop(0)
 	k.Op, k.Done = xseg.OpPing, p.done
 	k.SubmitOnLoop()
 }
 
 func (p *pump) ended(k *xseg.Call) {
-	k.Put()
+	k.PutOnLoop()
 	if p.running {
 		p.answers++
 		p.submit()

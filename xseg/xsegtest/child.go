@@ -77,6 +77,9 @@ func (n *Node) Child(t testing.TB, role string, args []string, env ...string) *C
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(append(os.Environ(), env...),
 		childEnv+"="+strings.Join(append([]string{role, n.Name}, args...), " "))
+	if n.Eventfd {
+		cmd.Env = append(cmd.Env, eventfdEnv+"=1")
+	}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

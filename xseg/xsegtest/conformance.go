@@ -16,6 +16,8 @@ type Implementation struct {
 	Start func(t testing.TB, n *Node, role string, args []string, env ...string) *Child
 	// Steps: whether KillAt works on its processes.
 	Steps bool
+	// Eventfd: all peers sleep on eventfds.
+	Eventfd bool
 }
 
 // Go is the implementation of package xseg itself.
@@ -47,6 +49,13 @@ func Conformance(t *testing.T, impl Implementation) {
 }
 
 type suite struct{ impl Implementation }
+
+// node makes the segment of one test.
+func (s suite) node(t testing.TB) *Node {
+	n := New(t)
+	n.Eventfd = s.impl.Eventfd
+	return n
+}
 
 const (
 	echoPort    = 10
@@ -85,7 +94,7 @@ func finish(t testing.TB, n *Node, p *Peer, l *Load) {
 }
 
 func (s suite) hops(t *testing.T, hops int) {
-	n := New(t)
+	n := s.node(t)
 	s.echo(t, n).Ready()
 	if hops == 2 {
 		s.forward(t, n).Ready()
@@ -96,7 +105,7 @@ func (s suite) hops(t *testing.T, hops int) {
 }
 
 func (s suite) manyClients(t *testing.T) {
-	n := New(t)
+	n := s.node(t)
 	s.echo(t, n).Ready()
 	var all []*Child
 	for i := range 5 {
@@ -114,7 +123,7 @@ func (s suite) manyClients(t *testing.T) {
 
 // serverKilled: a kill at any moment is a pause for the client.
 func (s suite) serverKilled(t *testing.T) {
-	n := New(t)
+	n := s.node(t)
 	srv := s.echo(t, n)
 	srv.Ready()
 	p, l := client(t, n, echoPort, 0)
@@ -131,7 +140,7 @@ func (s suite) serverKilled(t *testing.T) {
 }
 
 func (s suite) middleKilled(t *testing.T) {
-	n := New(t)
+	n := s.node(t)
 	s.echo(t, n).Ready()
 	mid := s.forward(t, n)
 	mid.Ready()
@@ -150,7 +159,7 @@ func (s suite) middleKilled(t *testing.T) {
 // allServersKilled: those that died together must not wait for each other, whoever comes first.
 func (s suite) allServersKilled(t *testing.T) {
 	for _, forwardFirst := range []bool{true, false} {
-		n := New(t)
+		n := s.node(t)
 		last, mid := s.echo(t, n), s.forward(t, n)
 		last.Ready()
 		mid.Ready()
@@ -181,7 +190,7 @@ func (s suite) load(t testing.TB, n *Node, env ...string) *Child {
 
 // clientKilled: the server goes on with others, and what the dead one held comes back.
 func (s suite) clientKilled(t *testing.T) {
-	n := New(t)
+	n := s.node(t)
 	s.echo(t, n).Ready()
 	p, l := client(t, n, echoPort, 0)
 	for range 5 {
@@ -199,7 +208,7 @@ func (s suite) clientKilled(t *testing.T) {
 
 func (s suite) serverDiesAt(t *testing.T, at string) {
 	for _, count := range []int{1, 3, 200} {
-		n := New(t)
+		n := s.node(t)
 		first := s.echo(t, n, KillAt(at, count))
 		up := first.Ready()
 		p, l := n.lateClient(t, up)
@@ -239,7 +248,7 @@ func (n *Node) lateClient(t testing.TB, up bool) (*Peer, *Load) {
 
 func (s suite) clientDiesAt(t *testing.T, at string) {
 	for _, count := range []int{1, 3, 200} {
-		n := New(t)
+		n := s.node(t)
 		s.echo(t, n).Ready()
 		p, l := client(t, n, echoPort, 0)
 		c := s.load(t, n, KillAt(at, count))

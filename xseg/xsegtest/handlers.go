@@ -69,7 +69,7 @@ func (f *Forwarder) Serve(r *xseg.Request) {
 }
 
 func (f *Forwarder) pass(r *xseg.Request) bool {
-	k := f.c.Get(0)
+	k := f.c.GetOnLoop(0)
 	if k == nil {
 		return false
 	}
@@ -85,7 +85,7 @@ func (f *Forwarder) ended(k *xseg.Call) {
 	r := k.User.(*xseg.Request)
 	r.SetPayloadLen(copy(r.Payload(), k.Payload()[:k.PayloadLen()]))
 	r.RespondOnLoop(k.Errno(), k.Serviced())
-	k.Put()
+	k.PutOnLoop()
 }
 
 func (f *Forwarder) room() {

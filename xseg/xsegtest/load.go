@@ -82,7 +82,7 @@ func (l *Load) one() bool {
 	if l.MaxData > 0 && op != xseg.OpPing {
 		size = 1 + l.rng.IntN(l.MaxData)
 	}
-	k := l.Channel.Get(size)
+	k := l.Channel.GetOnLoop(size)
 	if k == nil {
 		return false
 	}
@@ -118,7 +118,7 @@ func (l *Load) gotReply(k *xseg.Call) {
 	}
 	delete(l.flying, k)
 	l.ended++
-	k.Put()
+	k.PutOnLoop()
 	l.more()
 }
 
@@ -153,7 +153,7 @@ func loadRole(ctx context.Context, s *xseg.Segment, args []string, ready func())
 		}
 		n[i] = int64(v)
 	}
-	l, err := s.NewLoop()
+	l, err := NewLoop(s)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 type Node struct {
 	Name       string
 	RuntimeDir string
+	// Eventfd makes the loops of all peers sleep on eventfds.
+	Eventfd bool
 }
 
 // Size of the segment that New makes: sparse, so only what is used costs memory.
@@ -82,7 +84,7 @@ func (n *Node) Peer(t testing.TB) *Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := s.NewLoop()
+	l, err := s.NewLoopWith(xseg.LoopOptions{Eventfd: n.Eventfd})
 	if err != nil {
 		t.Fatal(err)
 	}

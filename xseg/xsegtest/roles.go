@@ -3,6 +3,7 @@ package xsegtest
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 
 	"archipelago/xseg"
@@ -17,6 +18,14 @@ import (
 //	                   says "done" when all were right
 var Roles = map[string]Role{"echo": echoRole, "forward": forwardRole, "load": loadRole}
 
+// eventfdEnv makes a child's loop sleep on an eventfd.
+const eventfdEnv = "XSEGTEST_EVENTFD"
+
+// NewLoop makes the loop of a child, of the kind that its node wants.
+func NewLoop(s *xseg.Segment) (*xseg.Loop, error) {
+	return s.NewLoopWith(xseg.LoopOptions{Eventfd: os.Getenv(eventfdEnv) != ""})
+}
+
 func portArg(args []string, i int) (xseg.PortNo, error) {
 	if i >= len(args) {
 		return 0, fmt.Errorf("argument %d is missing", i)
@@ -30,7 +39,7 @@ func echoRole(ctx context.Context, s *xseg.Segment, args []string, ready func())
 	if err != nil {
 		return err
 	}
-	l, err := s.NewLoop()
+	l, err := NewLoop(s)
 	if err != nil {
 		return err
 	}
@@ -50,7 +59,7 @@ func forwardRole(ctx context.Context, s *xseg.Segment, args []string, ready func
 	if err1 != nil || err2 != nil {
 		return fmt.Errorf("forward wants two ports")
 	}
-	l, err := s.NewLoop()
+	l, err := NewLoop(s)
 	if err != nil {
 		return err
 	}

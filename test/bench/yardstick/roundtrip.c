@@ -4,7 +4,10 @@
  * memory, in C, with nothing that a real transport needs beyond it (no liveness, no generations,
  * no validation, no counters).
  *
- *   roundtrip HOPS DEPTH SECONDS      prints: round trips, nanoseconds, nanoseconds a round trip
+ *   roundtrip HOPS DEPTH SECONDS [MODE]   prints: round trips, nanoseconds, nanoseconds a round trip
+ *
+ * MODE is spin (the default), nospin, or inline: all of the chain in one process, one after the
+ * other, so that what remains is the work without a wake-up or a scheduler.
  *
  * The client keeps DEPTH requests in flight; each of HOPS servers passes a request on to the next
  * one, the last one answers, and the answer runs back through all of them. Rings, completion
@@ -19,6 +22,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -210,6 +214,25 @@ static void run(struct process *p, uint64_t until, uint64_t *completed)
 	}
 }
 
+/* The whole chain in this process: last server first, so that a batch runs through it at once. */
+static void run_inline(struct process *client, int hops, uint64_t until, uint64_t *completed)
+{
+	struct process servers[MAX_HOPS];
+	int busy;
+
+	for (int i = 1; i <= hops; i++) {
+		servers[i - 1] = (struct process){.shared = client->shared, .index = i};
+		servers[i - 1].in = &client->shared->channels[i - 1];
+		servers[i - 1].out = i < hops ? &client->shared->channels[i] : NULL;
+	}
+	while (now() < until)
+		for (int n = 0; n < 1000; n++) {
+			for (int i = hops; i >= 1; i--)
+				step(&servers[i - 1], &busy);
+			*completed += step(client, &busy);
+		}
+}
+
 static void start_server(struct shared *s, int index, int hops, int spin)
 {
 	struct process p = {.shared = s, .index = index, .spin = spin};
@@ -229,12 +252,13 @@ int main(int argc, char **argv)
 	int hops = argc > 1 ? atoi(argv[1]) : 1;
 	int depth = argc > 2 ? atoi(argv[2]) : 1;
 	double seconds = argc > 3 ? atof(argv[3]) : 1;
-	int spin = argc <= 4 || atoi(argv[4]);
+	const char *mode = argc > 4 ? argv[4] : "spin";
+	int spin = strcmp(mode, "nospin") != 0, in_line = !strcmp(mode, "inline");
 	struct process client = {.spin = spin};
 	uint64_t completed = 0, started, took;
 
 	if (hops < 1 || hops > MAX_HOPS || depth < 1 || depth > SLOTS || seconds <= 0) {
-		fprintf(stderr, "usage: roundtrip HOPS(1-%d) DEPTH(1-%d) SECONDS [SPIN(0|1)]\n", MAX_HOPS, SLOTS);
+		fprintf(stderr, "usage: roundtrip HOPS(1-%d) DEPTH(1-%d) SECONDS [spin|nospin|inline]\n", MAX_HOPS, SLOTS);
 		return 2;
 	}
 	client.shared = mmap(NULL, sizeof *client.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -242,14 +266,17 @@ int main(int argc, char **argv)
 		perror("mmap");
 		return 1;
 	}
-	for (int i = 1; i <= hops; i++)
+	for (int i = 1; i <= hops && !in_line; i++)
 		start_server(client.shared, i, hops, spin);
 	client.out = &client.shared->channels[0];
 	for (int i = 0; i < depth; i++)
 		submit(&client, (uint32_t)i);
 	wake_peers(&client);
 	started = now();
-	run(&client, started + (uint64_t)(seconds * 1e9), &completed);
+	if (in_line)
+		run_inline(&client, hops, started + (uint64_t)(seconds * 1e9), &completed);
+	else
+		run(&client, started + (uint64_t)(seconds * 1e9), &completed);
 	took = now() - started;
 	printf("%llu %llu %.0f\n", (unsigned long long)completed, (unsigned long long)took,
 	       completed ? (double)took / (double)completed : 0.0);

@@ -102,16 +102,19 @@ enum xseg_request_flags {
 
 /*
  * Slot states. The state word of a slot is (generation << 8) | state; each move is one
- * compare-and-swap on the whole word (a plain release store where only one side may move it), so
- * a stale ring entry never matches.
+ * compare-and-swap on the whole word (a release store where only one side may move it), so a stale
+ * ring entry never matches.
  *
- *   from       to         who        when
- *   FREE       SUBMITTED  submitter  request filled in, before the ring entry is published
+ *   from       to         who        how, and when
+ *   FREE       SUBMITTED  submitter  store; request filled in, before the ring entry is published
  *   SUBMITTED  RUNNING    server     CAS, before it reads anything else of the request
- *   RUNNING    DONE       server     after the reply fields, before its bit in the done bitmap
- *   DONE       FREE       submitter  the reply was taken; the next use raises the generation
+ *   RUNNING    DONE       server     store, if it is still as the CAS left it; after the reply
+ *                                    fields, before its bit in the done bitmap
+ *   DONE       FREE       submitter  store; the reply was taken; the next use raises the generation
  *   SUBMITTED  CANCELLED  submitter  CAS, gives up before a server began
- *   CANCELLED  FREE       submitter  at once: a server that meets it later fails its CAS
+ *   CANCELLED  FREE       submitter  store; once the server's head has passed its ring entry (with
+ *                                    one entry per slot in the ring, an earlier use could overflow
+ *                                    it); a server that meets the entry fails its CAS
  *   RUNNING    SUBMITTED  submitter  only on reconnection, when the server and all that it passed
  *                                    on are known to be dead; generation + 1
  */
@@ -146,11 +149,21 @@ enum xseg_port_state {
 	XSEG_PORT_BOUND = 1,
 };
 
+/*
+ * Open-file-description locks on the segment file: positions far beyond its end, one byte each.
+ * They are part of the layout: every implementation takes the same bytes.
+ */
+enum xseg_lock {
+	XSEG_LOCK_CONTROL = 1ULL << 40,	/* control steps */
+	XSEG_LOCK_PORTS = 1ULL << 41,	/* + port number: held as long as the port is bound */
+	XSEG_LOCK_WAITERS = 1ULL << 42,	/* + waiter index: held as long as the waiter is in use */
+};
+
 /* How the consumer behind a waiter is woken. */
 enum xseg_waiter_kind {
 	XSEG_WAITER_NONE = 0,
 	XSEG_WAITER_FUTEX = 1,		/* shared futex on the wait word */
-	XSEG_WAITER_EVENTFD = 2,	/* eventfd passed over the channel's socket */
+	XSEG_WAITER_EVENTFD = 2,	/* eventfd passed over the socket of each channel */
 };
 
 /* Control steps that may be found half done. */

@@ -6,41 +6,28 @@ import "unsafe"
 
 // enum xseg_version
 const (
-	_ = uint64(Version - 1)
-	_ = uint64(1 - Version)
+	Version = 1
 )
 
 // enum xseg_magic
 const (
-	_ = uint64(Magic - 0x4843524147455358)
-	_ = uint64(0x4843524147455358 - Magic)
+	Magic = 0x4843524147455358
 )
 
 // enum xseg_limits
 const (
-	_             = uint64(PageSize - 4096)
-	_             = uint64(4096 - PageSize)
-	_             = uint64(MinPorts - 16)
-	_             = uint64(16 - MinPorts)
-	_             = uint64(MaxPorts - 65536)
-	_             = uint64(65536 - MaxPorts)
-	_             = uint64(MaxSlots - 1024)
-	_             = uint64(1024 - MaxSlots)
-	_             = uint64(MaxData - 4194304)
-	_             = uint64(4194304 - MaxData)
-	_             = uint64(NameMax - 63)
-	_             = uint64(63 - NameMax)
-	_             = uint64(RoleMax - 31)
-	_             = uint64(31 - RoleMax)
-	_             = uint64(RundirMax - 79)
-	_             = uint64(79 - RundirMax)
-	_             = uint64(TargetMax - 176)
-	_             = uint64(176 - TargetMax)
-	_             = uint64(InlineMax - 208)
-	_             = uint64(208 - InlineMax)
+	PageSize      = 4096
+	MinPorts      = 16
+	MaxPorts      = 65536
+	MaxSlots      = 1024
+	MaxData       = 4194304
+	NameMax       = 63
+	RoleMax       = 31
+	RundirMax     = 79
+	TargetMax     = 176
+	InlineMax     = 208
 	VolumeNameMax = 128
-	_             = uint64(HistBuckets - 32)
-	_             = uint64(32 - HistBuckets)
+	HistBuckets   = 32
 	MapLevels     = 4
 )
 
@@ -97,66 +84,51 @@ const (
 
 // enum xseg_slot_state
 const (
-	_ = uint64(SlotFree - 0)
-	_ = uint64(0 - SlotFree)
-	_ = uint64(SlotSubmitted - 1)
-	_ = uint64(1 - SlotSubmitted)
-	_ = uint64(SlotRunning - 2)
-	_ = uint64(2 - SlotRunning)
-	_ = uint64(SlotDone - 3)
-	_ = uint64(3 - SlotDone)
-	_ = uint64(SlotCancelled - 4)
-	_ = uint64(4 - SlotCancelled)
+	SlotFree      = 0
+	SlotSubmitted = 1
+	SlotRunning   = 2
+	SlotDone      = 3
+	SlotCancelled = 4
 )
 
 // enum xseg_channel_state
 const (
-	_ = uint64(ChannelFree - 0)
-	_ = uint64(0 - ChannelFree)
-	_ = uint64(ChannelSetup - 1)
-	_ = uint64(1 - ChannelSetup)
-	_ = uint64(ChannelLive - 2)
-	_ = uint64(2 - ChannelLive)
-	_ = uint64(ChannelOrphan - 3)
-	_ = uint64(3 - ChannelOrphan)
-	_ = uint64(ChannelDrained - 4)
-	_ = uint64(4 - ChannelDrained)
+	ChannelFree    = 0
+	ChannelSetup   = 1
+	ChannelLive    = 2
+	ChannelOrphan  = 3
+	ChannelDrained = 4
 )
 
 // enum xseg_port_state
 const (
-	_ = uint64(PortFree - 0)
-	_ = uint64(0 - PortFree)
-	_ = uint64(PortBound - 1)
-	_ = uint64(1 - PortBound)
+	PortFree  = 0
+	PortBound = 1
+)
+
+// enum xseg_lock
+const (
+	LockControl = 0x10000000000
+	LockPorts   = 0x20000000000
+	LockWaiters = 0x40000000000
 )
 
 // enum xseg_waiter_kind
 const (
-	_ = uint64(WaiterNone - 0)
-	_ = uint64(0 - WaiterNone)
-	_ = uint64(WaiterFutex - 1)
-	_ = uint64(1 - WaiterFutex)
-	_ = uint64(WaiterEventfd - 2)
-	_ = uint64(2 - WaiterEventfd)
+	WaiterNone    = 0
+	WaiterFutex   = 1
+	WaiterEventfd = 2
 )
 
 // enum xseg_control_step
 const (
-	_ = uint64(StepNone - 0)
-	_ = uint64(0 - StepNone)
-	_ = uint64(StepBind - 1)
-	_ = uint64(1 - StepBind)
-	_ = uint64(StepConnect - 2)
-	_ = uint64(2 - StepConnect)
-	_ = uint64(StepReap - 3)
-	_ = uint64(3 - StepReap)
-	_ = uint64(StepWaiter - 4)
-	_ = uint64(4 - StepWaiter)
-	_ = uint64(StepReconnect - 5)
-	_ = uint64(5 - StepReconnect)
-	_ = uint64(StepUnbind - 6)
-	_ = uint64(6 - StepUnbind)
+	StepNone      = 0
+	StepBind      = 1
+	StepConnect   = 2
+	StepReap      = 3
+	StepWaiter    = 4
+	StepReconnect = 5
+	StepUnbind    = 6
 )
 
 // enum xseg_map_bottom

@@ -1,0 +1,78 @@
+package xseg
+
+import (
+	"crypto/rand"
+	"testing"
+)
+
+// loopForTest makes a loop in a segment of its own.
+func loopForTest(t *testing.T, opts LoopOptions) *Loop {
+	t.Helper()
+	name := "xsegtest-" + rand.Text()[:12]
+	err := Create(Spec{Name: name, Ports: 16, SizeMiB: 16, PageShift: 12},
+		CreateOptions{RuntimeDir: t.TempDir(), Group: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = Destroy(name, true) })
+	s, err := Join(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.NewLoopWith(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close(); _ = s.Leave() })
+	return l
+}
+
+// TestSleepRightsTheWord: whatever somebody has written into the wait word, the loop is odd while
+// it sleeps, so that it can be woken, and even afterwards.
+func TestSleepRightsTheWord(t *testing.T) {
+	l := loopForTest(t, LoopOptions{})
+	for _, scribbled := range []uint32{0, 1, 2, 7, ^uint32(0), ^uint32(0) - 1} {
+		l.word.Store(scribbled)
+		asleep := make(chan uint32, 1)
+		l.wait = func(v uint32) { asleep <- v }
+		l.sleep()
+		if v := <-asleep; v&1 == 0 {
+			t.Errorf("word %d: asleep with %d", scribbled, v)
+		}
+		if v := l.word.Load(); v&1 != 0 {
+			t.Errorf("word %d: awake with %d", scribbled, v)
+		}
+	}
+}
+
+// TestSpinGivesUpWhereItLoses: a yield that costs a time slice stops the spins for a while, longer
+// each time; ones that pay bring them back.
+func TestSpinGivesUpWhereItLoses(t *testing.T) {
+	found := func() bool { return true }
+	s := spinner{score: 1}
+	rests := func() (n int) {
+		for !s.spin(found) {
+			n++
+			s.slept(1) // short sleeps alone would bring the spin back
+		}
+		return n
+	}
+	if !s.spin(found) {
+		t.Fatal("no spin")
+	}
+	s.began(spinLost + 1)
+	first := rests()
+	s.began(spinLost + 1)
+	second := rests()
+	if first < penaltyMin || second < 2*first-2 {
+		t.Errorf("%d rests without a spin, then %d", first, second)
+	}
+	for range 20 * 1024 {
+		s.began(1)
+		s.found = true
+	}
+	s.began(spinLost + 1)
+	if third := rests(); third > first+2 {
+		t.Errorf("%d rests without a spin, though spins have paid long since", third)
+	}
+}

@@ -86,15 +86,18 @@ const (
 )
 
 // journal is one client's; of its processes one lives at a time. The head has the number of its
-// next request, and per route how many have ended; then a byte for the fate of each request.
+// next request, and per route how many have ended; then, per route, when the last of them did; then
+// a byte for the fate of each request.
 type journal struct {
 	client int
 	mem    []byte
 }
 
 const (
-	journalHead = 64
-	journalSize = journalHead + 32<<20 // sparse
+	journalEnds  = 1024 // per route
+	journalTimes = 64
+	journalHead  = journalTimes + nrRoutes*journalEnds*8
+	journalSize  = journalHead + 32<<20 // sparse
 )
 
 func openJournal(dir string, client int) (*journal, error) {
@@ -118,13 +121,31 @@ func (j *journal) progress(route int) uint64 { return binary.LittleEndian.Uint64
 
 // end notes how a request ended; false if it had ended before.
 func (j *journal) end(route int, id uint64, fate byte) bool {
-	binary.LittleEndian.PutUint64(j.mem[8+8*route:], j.progress(route)+1)
+	n := j.progress(route)
+	binary.LittleEndian.PutUint64(j.time(route, n), uint64(monotonic()))
+	binary.LittleEndian.PutUint64(j.mem[8+8*route:], n+1)
 	if j.fate(id) != begun {
 		j.set(id, doubled)
 		return false
 	}
 	j.set(id, fate)
 	return true
+}
+
+// time is where the time of the n-th end of a route is.
+func (j *journal) time(route int, n uint64) []byte {
+	return j.mem[journalTimes+(uint64(route)*journalEnds+n%journalEnds)*8:]
+}
+
+// firstEnd returns the time of the first request of a route that ended after since.
+func (j *journal) firstEnd(route int, since int64) (at int64, ok bool) {
+	n := j.progress(route)
+	for i := n - min(n, journalEnds/2); i < n; i++ {
+		if at := int64(binary.LittleEndian.Uint64(j.time(route, i))); at > since {
+			return at, true
+		}
+	}
+	return 0, false
 }
 
 // check looks at the requests of one life, from begin to limit; survived says whether it ended in

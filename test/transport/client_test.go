@@ -41,6 +41,7 @@ type route struct {
 	ch      *xseg.Channel
 	flying  int // loop
 	stopped bool
+	drawn   int // under the client's lock
 }
 
 // order is one request, as its client remembers it.
@@ -67,6 +68,12 @@ func (r *route) draw() (o order) {
 		o.size = c.rng.IntN(1 << c.rng.IntN(17))
 	}
 	o.seed, o.volume = c.rng.Uint64(), volumeOf(r.ch.Dst(), c.rng.IntN(volumes))
+	if r.drawn < volumes {
+		// Whoever follows a dead client writes to each volume at once: what that one has left must
+		// have ended before.
+		o.op, o.size, o.volume = xseg.OpWrite, min(o.size, 1000), volumeOf(r.ch.Dst(), r.drawn)
+	}
+	r.drawn++
 	return o
 }
 
@@ -78,13 +85,14 @@ func (r *route) prepare(k *xseg.Call, o *order) {
 	c.mu.Unlock()
 	putStamp(o.stamp[:], c.no, c.life, o.id)
 	k.Op, k.Volume, k.Offset, k.Size = o.op, o.volume, o.seed, uint64(o.size)
-	k.SetPayloadLen(copy(k.Payload(), o.stamp[:]))
 	if o.sum = uint64(o.size); o.op == xseg.OpWrite {
 		xsegtest.Pattern(k.Data(), o.seed)
 		o.sum = uint64(xsegtest.Sum(k.Data()))
 	} else {
 		clear(k.Data())
 	}
+	putSum(o.stamp[:], o.sum)
+	k.SetPayloadLen(copy(k.Payload(), o.stamp[:]))
 }
 
 // finish checks an answer and notes the end of its request.
@@ -207,7 +215,12 @@ func clientRole(ctx context.Context, s *xseg.Segment, args []string, ready func(
 	if err != nil {
 		return err
 	}
-	p, err := l.Bind(ctx, xseg.PortNo(firstClient+no), xseg.BindOptions{Role: "client"})
+	if err := standBy(ctx); err != nil {
+		return err
+	}
+	// A life at another port than the last one's doesn't wait for what that one has left: it is the
+	// servers that let none of it land after a request of the new life.
+	p, err := l.Bind(ctx, xseg.PortNo(firstClient+no+nrClients*(life%2)), xseg.BindOptions{Role: "client"})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +34,10 @@ type proc struct {
 	trapped bool // will kill itself at a step
 	leaving bool // was asked to end
 	gone    bool // has ended as it was asked
+	next    standby
 	lives   int
+	stops   int
+	ended   int64  // when the last life ended by a kill; 0 once its successor serves
 	begun   uint64 // first request of the present life of a client
 }
 
@@ -58,6 +62,7 @@ type crew struct {
 	restart  bool // who dies is replaced
 
 	kills, steps, stops int
+	stalls              stalls
 }
 
 func newCrew(t *testing.T) *crew {
@@ -86,24 +91,35 @@ func (c *crew) clients() []*proc { return c.procs[nrServers:] }
 func (c *crew) servers() []*proc { return c.procs[:nrServers] }
 
 // args says what a process is told: each client has a leaf and a front of its own choice.
-func (c *crew) args(p *proc) []string {
+func (c *crew) args(p *proc, life int) []string {
 	switch p.role {
 	case "leaf":
 		return []string{fmt.Sprint(firstLeaf + p.no), c.dir}
 	case "front":
 		return []string{fmt.Sprint(firstLeaf + p.no), fmt.Sprint(firstLeaf + p.no - 2)}
 	}
-	return []string{c.dir, fmt.Sprint(p.no), fmt.Sprint(p.lives), fmt.Sprint(c.rng.Uint64()),
+	return []string{c.dir, fmt.Sprint(p.no), fmt.Sprint(life), fmt.Sprint(c.rng.Uint64()),
 		fmt.Sprint(firstLeaf + p.no%2), fmt.Sprint(firstFront + p.no/2%2)}
 }
 
 // start fills a place. Some processes get a trap: a step at which they kill themselves.
 func (c *crew) start(p *proc, trap bool) {
 	p.lives++
-	p.up, p.stopped, p.trapped, p.leaving = false, false, trap, false
+	p.up, p.stopped, p.leaving = false, false, false
 	if p.role == "client" {
 		p.begun = c.journals[p.no].next()
 	}
+	if !c.promote(p) {
+		p.child, p.trapped = c.spawn(p, p.lives, trap), trap
+	}
+	if c.restart && p.role == "client" {
+		trap := c.rng.IntN(3) == 0
+		p.next = standby{child: c.spawn(p, p.lives+1, trap), trap: trap}
+	}
+}
+
+// spawn starts a process for a place.
+func (c *crew) spawn(p *proc, life int, trap bool) *xsegtest.Child {
 	var env []string
 	if trap {
 		steps := xsegtest.SubmitterSteps
@@ -112,8 +128,9 @@ func (c *crew) start(p *proc, trap bool) {
 		}
 		env = append(env, xsegtest.KillAt(steps[c.rng.IntN(len(steps))], 1<<c.rng.IntN(9)))
 	}
-	p.child = c.n.Child(c.t, p.role, c.args(p), env...)
-	go c.watch(p, p.child)
+	child := c.n.Child(c.t, p.role, c.args(p, life), env...)
+	go c.watch(p, child)
+	return child
 }
 
 // watch reports what a process says, and its end.
@@ -137,6 +154,7 @@ func (c *crew) pump(limit time.Duration, cond func() bool) bool {
 		case p := <-c.resume:
 			c.cont(p)
 		case <-look.C:
+			c.look()
 		case <-timeout.C:
 			return cond()
 		}
@@ -149,8 +167,14 @@ func (c *crew) handle(e event) {
 	switch {
 	case e.line == "ready":
 		p.up = true
+	case e.line == "standing by":
+		p.stands(e.child)
+	case strings.HasPrefix(e.line, "serving "):
+		c.serving(p, e.line)
 	case e.line != "":
 		// "drained" and the like: the end of the process says it all
+	case p.next.child == e.child:
+		p.next = standby{}
 	case p.child != e.child:
 	default:
 		c.ended(p, e.state)
@@ -173,6 +197,7 @@ func (c *crew) ended(p *proc, state *os.ProcessState) {
 		c.steps++
 	}
 	c.judge(p, false)
+	p.ended = monotonic()
 	c.start(p, c.restart && c.rng.IntN(3) == 0)
 }
 
@@ -198,6 +223,7 @@ func (c *crew) stop(p *proc, d time.Duration) {
 		return
 	}
 	c.stops++
+	p.stops++
 	p.stopped = true
 	p.child.Signal(syscall.SIGSTOP)
 	time.AfterFunc(d, func() { c.resume <- p })
@@ -241,6 +267,10 @@ func (c *crew) allUp() bool {
 	return true
 }
 
+// wedge is how long a live client may go without an answer while everybody is up: generous, as
+// machines are busy.
+const wedge = 10 * time.Second
+
 // settle waits until everybody is up and every route of every client has moved on; it returns how
 // long the last of them took once all were up.
 func (c *crew) settle() time.Duration {
@@ -257,7 +287,7 @@ func (c *crew) settle() time.Duration {
 		}
 		return true
 	}
-	if !c.pump(xsegtest.Patience, moved) {
+	if !c.pump(wedge, moved) {
 		c.wedged("a client has stopped moving")
 	}
 	return time.Since(from)

@@ -16,8 +16,9 @@ import (
 // opStat asks a server what it holds: goroutines and descriptors.
 const opStat = 100
 
-// stamp is the inline payload of a request, which comes back with the reply: client, life, number.
-const stampSize = 16
+// stamp is the inline payload of a request, which comes back with the reply: client, life, number,
+// and what the answer to it is: the checksum of what a write brings.
+const stampSize = 24
 
 func putStamp(b []byte, client, life uint32, id uint64) {
 	binary.LittleEndian.PutUint32(b, client)
@@ -25,19 +26,28 @@ func putStamp(b []byte, client, life uint32, id uint64) {
 	binary.LittleEndian.PutUint64(b[8:], id)
 }
 
+func putSum(b []byte, sum uint64) { binary.LittleEndian.PutUint64(b[16:], sum) }
+func sumOf(b []byte) uint64       { return binary.LittleEndian.Uint64(b[16:]) }
+
 // volumeOf names a volume after the port that serves it.
 func volumeOf(port xseg.PortNo, n int) xseg.UUID { return xseg.UUID{1, uint8(port), uint8(n)} }
 
 // leaf is a server without others behind it. Like a store it answers some requests at once and
-// others later, out of order and off the loop; a few so late that their clients may be dead and
-// have successors by then.
+// others later, out of order and off the loop; a few so late that their clients, or those that
+// have passed them on, may be dead and have successors by then.
 type leaf struct {
 	led *ledger
 }
 
+// A successor needs some tens of milliseconds to come up.
+const (
+	holdLeast = 60 * time.Millisecond
+	holdMost  = 180 * time.Millisecond
+)
+
 func delay() time.Duration {
-	if rand.IntN(16) == 0 {
-		return time.Duration(rand.IntN(int(100 * time.Millisecond)))
+	if rand.IntN(24) == 0 {
+		return holdLeast + time.Duration(rand.IntN(int(holdMost-holdLeast)))
 	}
 	return time.Duration(rand.IntN(int(4 * time.Millisecond)))
 }
@@ -66,6 +76,10 @@ func (l *leaf) work(r *xseg.Request) {
 		xsegtest.Pattern(r.Data(), r.Offset())
 	case r.Op() == xseg.OpWrite && len(r.PayloadIn()) >= stampSize && l.led != nil:
 		in, v := r.PayloadIn(), r.Volume()
+		if got := uint64(xsegtest.Sum(r.Data())); got != sumOf(in) {
+			fail(l.led.dir, "client %d, life %d: a buffer of %d bytes changed under a write: sum %#x, was %#x",
+				binary.LittleEndian.Uint32(in), binary.LittleEndian.Uint32(in[4:]), len(r.Data()), got, sumOf(in))
+		}
 		l.led.land(v[1], v[2], binary.LittleEndian.Uint32(in), binary.LittleEndian.Uint32(in[4:]))
 	}
 }
@@ -100,6 +114,7 @@ func leafRole(ctx context.Context, s *xseg.Segment, args []string, ready func())
 	if _, err := l.Bind(ctx, xseg.PortNo(no), xseg.BindOptions{Role: "leaf", Handler: lf.serve}); err != nil {
 		return err
 	}
+	sayServing()
 	ready()
 	return runAndClose(ctx, l, s)
 }
@@ -129,6 +144,7 @@ func frontRole(ctx context.Context, s *xseg.Segment, args []string, ready func()
 		return err
 	}
 	f.Use(c)
+	sayServing()
 	ready()
 	return runAndClose(ctx, l, s)
 }

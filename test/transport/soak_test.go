@@ -42,6 +42,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d kills, %d kills at steps, %d stops; %d requests; after everybody was up the last client went on within %v (median %v)",
 		c.kills, c.steps, c.stops, c.requests(), waits[len(waits)-1], waits[len(waits)/2])
 
+	c.stalls.report(t)
 	c.leave(c.clients())
 	c.n.Empty(t, nrServers/2) // the fronts' channels
 	c.sameAs(before)
@@ -81,7 +82,7 @@ func (c *crew) clean() {
 
 // disarm replaces those that would still kill themselves at a step.
 func (c *crew) disarm() {
-	c.restart = false
+	c.dismiss()
 	for _, p := range c.procs {
 		if p.trapped {
 			c.kill(p)

@@ -6,7 +6,8 @@ import "unsafe"
 
 // enum xseg_version
 const (
-	Version = 1
+	_ = uint64(Version - 1)
+	_ = uint64(1 - Version)
 )
 
 // enum xseg_magic

@@ -112,17 +112,22 @@ func (c *cursor) readFrom(d *disk, items []string, dir, base string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
+	before := "" // what paths of dir begin with
+	if dir != "." {
+		before = dir + "/"
+	}
+	items = slices.Grow(items, len(entries))
 	for _, e := range entries {
 		name := e.Name()
 		if e.IsDir() && name[0] == shardMark {
-			if items, err = c.readFrom(d, items, join(dir, name), base); err != nil {
+			if items, err = c.readFrom(d, items, before+name, base); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		// Foreign files (the names are none of ours, or lie where ours don't) are passed over.
 		key := base + name
-		if blocker.CheckName(key) != nil || physical(key) != join(dir, name) || key == "lost+found" {
+		if blocker.CheckName(key) != nil || !liesIn(before, key) || key == "lost+found" {
 			continue
 		}
 		if e.IsDir() {
@@ -135,11 +140,11 @@ func (c *cursor) readFrom(d *disk, items []string, dir, base string) ([]string, 
 	return items, nil
 }
 
-func join(dir, name string) string {
-	if dir == "." {
-		return name
-	}
-	return dir + "/" + name
+// liesIn tells whether paths of the object or directory of that name begin with before, and no more
+// directories come then.
+func liesIn(before, key string) bool {
+	path := physical(key)
+	return path[:strings.LastIndexByte(path, '/')+1] == before
 }
 
 // wanted tells whether an object is wanted, or a directory (with a slash) may hold one that is.

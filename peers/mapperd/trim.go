@@ -92,7 +92,8 @@ func (v *volume) trimPage() error {
 
 // trimEntries clears the entries of the last chunk that lie beyond the end.
 func (v *volume) trimEntries() error {
-	end := v.objects()
+	rec := v.record()
+	end := mapfmt.ObjectCount(rec.Size, rec.ObjectSize)
 	last := end / mapfmt.ChunkEntries * mapfmt.ChunkEntries
 	if end == last {
 		return nil
@@ -122,8 +123,9 @@ func (v *volume) trimEntries() error {
 
 // trimObject makes the last object read as zeros from the end of the volume on.
 func (v *volume) trimObject() error {
-	index := v.objects() - 1
-	keep := v.record().Size - index*v.objectSize
+	rec := v.record()
+	index := mapfmt.ObjectCount(rec.Size, rec.ObjectSize) - 1
+	keep := rec.Size - index*v.objectSize
 	if keep == v.objectSize {
 		return nil
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ func TestSoak(t *testing.T) {
 	})
 	c := newCrew(t)
 	before := c.begin()
+	stop := sync.OnceFunc(c.stalls.measureLag())
+	defer stop()
 	var waits []time.Duration
 	for round := 1; c.disturbances() < want; round++ {
 		c.disturb()
@@ -42,6 +45,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d kills, %d kills at steps, %d stops; %d requests; after everybody was up the last client went on within %v (median %v)",
 		c.kills, c.steps, c.stops, c.requests(), waits[len(waits)-1], waits[len(waits)/2])
 
+	stop()
 	c.stalls.report(t)
 	c.leave(c.clients())
 	c.n.Empty(t, nrServers/2) // the fronts' channels

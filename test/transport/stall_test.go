@@ -44,6 +44,32 @@ type stalls struct {
 	open  []watch
 	took  []time.Duration // from the successor's readiness to the first answer
 	spare []time.Duration // from the end of a server to its successor's readiness
+	lags  []time.Duration
+}
+
+// lagEvery is how often the machine's own delay is looked at.
+const lagEvery = 2 * time.Millisecond
+
+// measureLag notes, until the returned function is called, how late a timer of this process comes:
+// what the machine itself does to whoever waits for something, to be seen beside the rest.
+func (s *stalls) measureLag() (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTimer(lagEvery)
+		defer tick.Stop()
+		for {
+			due := time.Now().Add(lagEvery)
+			tick.Reset(lagEvery)
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				s.lags = append(s.lags, time.Since(due))
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // serving is what the successor of a killed server says: all its clients wait for an answer now.
@@ -100,6 +126,7 @@ func (s *stalls) report(t *testing.T) {
 	}{
 		{"from the end of a killed server until its successor served", s.spare},
 		{"from then to a client's first answer", s.took},
+		{"a timer of this process came late by", s.lags},
 	} {
 		if n := len(of.d); n != 0 {
 			slices.Sort(of.d)

@@ -25,8 +25,11 @@ func (s *Store) inherit(left map[string]*leftover, known bool) {
 		clean = clean && l.bad
 	}
 	s.recovered.Store(clean)
-	if len(left) > 0 || !known {
-		s.log.Info("a blocker before this one has left objects unsynced", "objects", len(left), "listed", known)
+	if len(left) > 0 {
+		s.log.Info("a blocker before this one has left objects unsynced", "objects", len(left))
+	}
+	if !known {
+		s.log.Debug("no list of unsynced objects: the first sync covers the file system")
 	}
 }
 

@@ -133,7 +133,8 @@ func (v *volume) flushLoop() {
 // cut is what one flush makes durable: the values of the entries as they were when it was taken.
 type cut struct {
 	rec    *mapfmt.Record
-	next   uint64 // number in the pending log after the last entry of the cut
+	log    *pendingLog // at the cut; nil: none
+	next   uint64      // number in the pending log after the last entry of the cut
 	chunks []*cutChunk
 	gone   []mapfmt.ObjectID
 	pages  map[int64]*page // of the chunk table, as stored by the flush
@@ -154,7 +155,7 @@ func (v *volume) takeCut() *cut {
 	if v.closed {
 		return nil
 	}
-	c := &cut{rec: v.rec, gone: v.gone}
+	c := &cut{rec: v.rec, gone: v.gone, log: v.log}
 	v.gone = nil
 	if v.log != nil {
 		c.next = v.log.next
@@ -274,7 +275,8 @@ func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) 
 		v.pages[no] = p
 	}
 	v.oldest = start // what is left is younger
-	if v.log == nil {
+	// A log that was made since the cut holds nothing of it, and has other numbers.
+	if v.log == nil || v.log != c.log {
 		return false
 	}
 	grow = v.log.isHalfFull() && int(v.log.header.Slots) < v.e.cfg.PendingMax

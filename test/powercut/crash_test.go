@@ -154,7 +154,7 @@ const goOnEvery = 16
 
 // reopen opens what a crash has left, and checks everything.
 func (l *lab) reopen(d disks, m *model, dir string, boot byte, power bool, seed uint64) (err error) {
-	goOn := l.goesOn()
+	goOn := l.goesOn() || !power
 	l.states++
 	if err := l.audit(d, false); err != nil {
 		return err

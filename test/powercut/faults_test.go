@@ -138,6 +138,30 @@ func dropped(pick func(op *blocker.Op) bool) func() func(blocker.Store, *blocker
 	}
 }
 
+// untrimmed stores records without the mark that says that a trim isn't finished, so that after a
+// crash nothing keeps the volume from growing over what is left.
+func untrimmed() func(blocker.Store, *blocker.Op) bool {
+	return func(next blocker.Store, op *blocker.Op) bool {
+		if op.Kind != blocker.Replace || !strings.HasPrefix(op.Name, mapfmt.RecordPrefix) {
+			return false
+		}
+		r, err := mapfmt.DecodeRecord(op.Data)
+		if err != nil {
+			return false
+		}
+		r.ClearMark(mapfmt.FlagTrim)
+		data, err := mapfmt.EncodeRecord(r)
+		if err != nil {
+			return false
+		}
+		plain := *op
+		plain.Data = data
+		really(next, &plain)
+		op.N, op.Err = plain.N, plain.Err
+		return true
+	}
+}
+
 // uncut leaves torn tails where they are. Appends go behind them, or over them.
 func uncut(over bool) func() func(blocker.Store, *blocker.Op) bool {
 	return func() func(blocker.Store, *blocker.Op) bool {
@@ -205,6 +229,10 @@ var faults = []fault{
 	}},
 	{"tombstone after record", inMaps(swapped(
 		isOf(blocker.Replace, mapfmt.TombstonePrefix), isOf(blocker.Delete, mapfmt.RecordPrefix)))},
+	{"grow before a finished trim", inMaps(untrimmed)},
+	{"tail of the last object isn't trimmed", inBlocks(dropped(func(op *blocker.Op) bool {
+		return op.Kind == blocker.WriteZeroes && op.Offset > 0 && op.Offset+op.Length == objectSize
+	}))},
 	{"append behind a torn tail", inMaps(uncut(false))},
 	{"append over a torn tail", inMaps(uncut(true))},
 }

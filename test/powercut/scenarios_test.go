@@ -234,7 +234,7 @@ func (l *lab) explore(t *testing.T, from state, run func(*client) error, cuts in
 }
 
 func TestCorpus(t *testing.T) {
-	total := 0
+	total, start := 0, cpu(t)
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			l := newLab(t, fault{})
@@ -246,5 +246,5 @@ func TestCorpus(t *testing.T) {
 			total += l.states
 		})
 	}
-	t.Logf("%d states", total)
+	t.Logf("%d states in %v of processor time", total, cpu(t)-start)
 }

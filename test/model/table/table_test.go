@@ -57,7 +57,7 @@ func orderly() Config {
 
 func explore(t *testing.T, cfg Config) model.Result {
 	t.Helper()
-	if raceEnabled && len(cfg.Peers) > 2 {
+	if raceEnabled && (len(cfg.Peers) > 2 || cfg.Timeouts > 1) {
 		t.Skip("ten times slower under the race detector, and there is but one goroutine")
 	}
 	r, err := Explore(cfg, model.Options{MaxStates: 4_000_000})

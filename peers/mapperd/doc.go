@@ -15,8 +15,13 @@
 //   - records appended to a chunk but still in the pending log: replay puts the same values there;
 //   - a higher epoch and no snapshot: objects of the old epoch are copied once more than needed;
 //   - a PENDING clone: whoever opens it finishes the check of its origin;
-//   - a tombstone beside its record: the removal didn't happen, the next one replaces it.
+//   - a tombstone beside its record: the removal didn't happen, the next one replaces it;
+//   - MOVING or FROM in a record: any operation on either name finishes the rename first;
+//   - TRIM in a record: finished before the size changes again, and before a snapshot;
+//   - a PENDING member of a group of snapshots: what the decision about the group says, and without
+//     one the group is given up;
+//   - a page of a chunk table that no record names: like a chunk.
 //
-// Lock order: names of volumes (nameLocks), volume.ctl, volume.mu; Engine.mu is taken last and
-// nothing is called under it.
+// Lock order: names of volumes (nameLocks, in byte order), volume.ctl, volume.storing, volume.mu;
+// Engine.mu is taken last and nothing is called under it.
 package mapperd

@@ -103,8 +103,8 @@ func TestResize(t *testing.T) {
 // TestShrinkUnderLoad: what waits under the freeze and lies beyond the new end fails; the rest goes
 // on. Nothing is asked about objects that aren't there.
 func TestShrinkUnderLoad(t *testing.T) {
-	const size, small = 130 * 64 * kib, 64*kib + 512
-	for seed := range uint64(120) {
+	const size, small = 70 * 64 * kib, 64*kib + 512
+	for seed := range uint64(40) {
 		w := newWorld(t, seed)
 		c := &client{w, w.maps.create("v", size, 64*kib)}
 		w.again = 20 * int(seed%2)

@@ -68,7 +68,7 @@ func TestDropWhole(t *testing.T) {
 // TestDropWaitsForWritesInPlace: and those that come while the object is taken out of the map wait
 // for that, and then make a new one.
 func TestDropWaitsForWritesInPlace(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(60) {
 		w := newWorld(t, seed)
 		c := &client{w, w.maps.create("v", 64*kib, 64*kib)}
 		w.maps.stale = 30 * int(seed%2)

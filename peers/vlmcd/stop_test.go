@@ -87,9 +87,9 @@ func (r *refusing) refuse(told chan struct{}) {
 func TestStopLeavesWhatWaits(t *testing.T) {
 	s := newSegment(t, 2)
 	r := &refusing{lockedMapper: s.maps}
+	s.maps.m.create("v", 16<<20, 4<<20)
 	s.peer(1000, blockers.Serve(memstore.New()))
 	s.peer(1001, mappers.Serve(r))
-	s.maps.m.create("v", 16<<20, 4<<20)
 	first := s.child()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()

@@ -74,7 +74,8 @@ type Channel struct {
 	closed   bool // the extent may belong to somebody else: it isn't touched any more
 	failed   bool // no server for RecoverySeconds: what is submitted fails at once
 	tail     uint32
-	calls    []Call
+	calls    []*Call // by slot; nil: the slot has no memory yet
+	nrCalls  int     // how many aren't nil, the first ones
 	free     []uint32
 	unread   []*Call // cancelled ones
 	pages    *pages.Pages
@@ -90,14 +91,23 @@ func (c *Channel) init(at place) {
 	c.ctx, c.cancel = context.WithCancel(c.loop.ctx)
 	c.complete, c.roomTold, c.unspared = c.finish, c.tellRoom, c.unspare
 	c.pages = pages.New(int(c.opts.BufferBytes / PageSize))
-	c.calls = make([]Call, v.Len())
+	c.calls = make([]*Call, v.Len())
 	c.free, c.spare = make([]uint32, 0, v.Len()), make([]uint32, 0, spareMax)
-	c.queued, c.ended = make([]*Call, 0, v.Len()), make([]*Call, 0, v.Len())
-	for i := range v.Len() {
-		slot := v.Len() - 1 - i
-		c.calls[slot].ch, c.calls[slot].slot = c, slot
-		c.free = append(c.free, slot)
+	c.queued, c.ended = make([]*Call, 0, slotStep), make([]*Call, 0, slotStep)
+	c.addCalls(int(min(v.Len(), slotStep)))
+}
+
+// addCalls makes the first n slots usable, which have memory now. Under mu, or before anybody else
+// has the channel.
+func (c *Channel) addCalls(n int) {
+	more := make([]Call, n-c.nrCalls)
+	for i := len(more) - 1; i >= 0; i-- { // the lowest is taken first
+		k, slot := &more[i], c.nrCalls+i
+		k.ch, k.slot = c, uint32(slot)
+		c.calls[slot] = k
+		c.free = append(c.free, k.slot)
 	}
+	c.nrCalls = n
 }
 
 // ID returns the channel's index in the channel table, as reports show it.

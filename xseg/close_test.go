@@ -147,3 +147,39 @@ func TestNothingReachesTheSlotBeforeSubmit(t *testing.T) {
 	}
 	k.Put()
 }
+
+// TestSlotsGrow: a channel has memory for few slots at first, and for all of them when they are used.
+func TestSlotsGrow(t *testing.T) {
+	n := xsegtest.New(t)
+	p := n.Peer(t)
+	p.Bind(10, xseg.BindOptions{Role: "echo", Handler: xsegtest.Echo})
+	const slots = 512
+	c := p.Connect(p.Bind(100, xseg.BindOptions{Role: "client"}), 10, xseg.ChannelOptions{Slots: slots})
+	before := p.Segment.Channels()[0]
+	p.Run()
+	var all sync.WaitGroup
+	for i := range slots {
+		k := c.Get(0)
+		if k == nil {
+			t.Fatalf("no slot %d of %d", i, slots)
+		}
+		k.Op = xseg.OpPing
+		all.Add(1)
+		k.Done = func(k *xseg.Call) {
+			if k.Errno() != 0 {
+				t.Error(k.Errno())
+			}
+			all.Done()
+		}
+		k.Submit()
+		defer func() { k.Put() }()
+	}
+	all.Wait()
+	after := p.Segment.Channels()[0]
+	if before.SlotsBacked >= after.SlotsBacked || after.SlotsBacked != slots || c.Get(0) != nil {
+		t.Errorf("memory for %d slots, then %d", before.SlotsBacked, after.SlotsBacked)
+	}
+	if before.MemoryBytes() >= after.MemoryBytes() {
+		t.Errorf("%d bytes, then %d", before.MemoryBytes(), after.MemoryBytes())
+	}
+}

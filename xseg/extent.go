@@ -42,6 +42,9 @@ func (s *Segment) placeExtent(n uint64) (uint64, error) {
 	return at, nil
 }
 
+// slotStep is how many slots get memory at a time.
+const slotStep = 32
+
 // place is where a channel lies: what its submitter keeps, so that it never believes the table.
 type place struct {
 	id      int
@@ -73,10 +76,12 @@ func (s *Segment) newChannel(src PortNo, srcInc uint64, dst PortNo, nr uint32, b
 	c.BufferSize.Store(buffer)
 	c.BufferBacked.Store(0)
 	c.NrSlots.Store(nr)
+	backed := min(nr, slotStep)
+	c.SlotsBacked.Store(backed)
 	zeroCounters(&c.Counters)
 	c.State.Store(abi.ChannelSetup)
 	step.At(step.SetupEntry)
-	if err := s.file.Back(int64(off), int64(size)); err != nil {
+	if err := s.file.Back(int64(off), int64(channel.Backing(nr, backed))); err != nil {
 		s.freeChannel(id)
 		return place{}, noMemory(err)
 	}

@@ -22,7 +22,8 @@ type ChannelInfo struct {
 	Src, Dst    PortNo
 	Slots       int
 	BufferBytes int64
-	BackedBytes int64
+	BackedBytes int64 // of the buffers
+	SlotsBacked int
 	InFlight    int
 	Counters    Counters
 }
@@ -59,10 +60,11 @@ func (s *Segment) Channels() []ChannelInfo {
 			ID: id, State: channelStateNames[st],
 			Src: PortNo(c.SrcPort.Load()), Dst: PortNo(c.DstPort.Load()),
 			Slots: int(c.NrSlots.Load()), BufferBytes: int64(c.BufferSize.Load()),
-			BackedBytes: int64(c.BufferBacked.Load()), Counters: loadCounters(&c.Counters),
+			BackedBytes: int64(c.BufferBacked.Load()), SlotsBacked: int(c.SlotsBacked.Load()),
+			Counters: loadCounters(&c.Counters),
 		}
 		if v, ok := s.viewOf(c); ok && inUse(st) {
-			info.InFlight = v.Busy()
+			info.InFlight = v.Busy(c.SlotsBacked.Load())
 		}
 		info.Counters.InFlight = uint64(info.InFlight)
 		list = append(list, info)

@@ -74,8 +74,8 @@ func (c *Channel) repush() {
 	c.view.Rewind()
 	c.tail, c.failed = 0, false
 	step.At(step.RepushReset)
-	for i := range c.calls {
-		c.renewCall(&c.calls[i])
+	for _, k := range c.calls[:c.nrCalls] {
+		c.renewCall(k)
 	}
 	c.keepUnread(c.unread[:0])
 	c.view.Publish(c.tail)
@@ -120,8 +120,7 @@ func (c *Channel) fail() {
 	}
 	c.failed = true
 	var lost []*Call
-	for i := range c.calls {
-		k := &c.calls[i]
+	for _, k := range c.calls[:c.nrCalls] {
 		if k.phase == callFlying && !c.view.IsDone(k.slot, k.generation) {
 			k.stuck = !c.view.Cancel(k.slot, k.generation)
 			k.phase = callHeld

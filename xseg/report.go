@@ -98,11 +98,11 @@ func (s *Segment) controlInfo() ControlInfo {
 	return i
 }
 
-// MemoryBytes returns the memory behind the channel: its rings and slots, and as much of its
-// buffer area as was ever used.
+// MemoryBytes returns the memory behind the channel: its rings, and as many of its slots and
+// as much of its buffer area as were ever used.
 func (c *ChannelInfo) MemoryBytes() int64 {
 	if !channel.Valid(uint32(c.Slots)) {
 		return c.BackedBytes
 	}
-	return int64(channel.Size(uint32(c.Slots))) + c.BackedBytes
+	return int64(channel.Backing(uint32(c.Slots), uint32(c.SlotsBacked))) + c.BackedBytes
 }

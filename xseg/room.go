@@ -3,6 +3,8 @@ package xseg
 import (
 	"context"
 	"fmt"
+
+	"archipelago/xseg/internal/channel"
 )
 
 // backStep is how much memory is put behind a buffer area at a time.
@@ -30,7 +32,7 @@ func (c *Channel) GetOnLoop(dataBytes int) *Call {
 	if dataBytes != 0 || len(c.spare) == 0 && !c.stock() {
 		return c.Get(dataBytes)
 	}
-	k := &c.calls[c.spare[len(c.spare)-1]]
+	k := c.calls[c.spare[len(c.spare)-1]]
 	c.spare = c.spare[:len(c.spare)-1]
 	k.clear()
 	k.phase = callHeld
@@ -72,6 +74,9 @@ func (c *Channel) take(dataBytes int) *Call {
 	if len(c.free) == 0 && c.reclaim() {
 		c.loop.Post(c.roomTold)
 	}
+	if len(c.free) == 0 {
+		c.growSlots()
+	}
 	n := (dataBytes + PageSize - 1) / PageSize
 	first, ok := 0, len(c.free) != 0
 	if ok && n > 0 {
@@ -81,7 +86,7 @@ func (c *Channel) take(dataBytes int) *Call {
 		c.wantRoom()
 		return nil
 	}
-	k := &c.calls[c.free[len(c.free)-1]]
+	k := c.calls[c.free[len(c.free)-1]]
 	c.free = c.free[:len(c.free)-1]
 	k.clear()
 	k.phase = callHeld
@@ -91,6 +96,23 @@ func (c *Channel) take(dataBytes int) *Call {
 		k.data = c.loop.seg.mem[k.dataOff : int(k.dataOff)+dataBytes : int(k.dataOff)+dataBytes]
 	}
 	return k
+}
+
+// growSlots puts memory behind some more slots. Where there is none those that are there must do.
+// Under mu.
+func (c *Channel) growSlots() {
+	all := c.view.Len()
+	old, n := uint32(c.nrCalls), min(uint32(c.nrCalls)+slotStep, all)
+	if old == n {
+		return
+	}
+	from, to := channel.Backing(all, old), channel.Backing(all, n)
+	extent := c.base - channel.Size(all)
+	if err := c.loop.seg.file.Back(int64(extent+from), int64(to-from)); err != nil {
+		return
+	}
+	c.entry.SlotsBacked.Store(n)
+	c.addCalls(int(n))
 }
 
 // wantRoom notes that somebody found no room. What the loop holds back might be all there is: it is

@@ -25,6 +25,7 @@ type served struct {
 	// The loop's own.
 	head     uint32     // next ring entry to read
 	reqs     []*Request // one per slot, made at its first use
+	backed   uint32     // slots known to have memory
 	received int64      // requests taken from the ring
 	answered int64      // of those, on the loop or dropped
 	done     [abi.MaxSlots / 64]uint64
@@ -78,7 +79,7 @@ func (s *served) kick() {
 
 // take serves one ring entry; false if it can't have come from a working submitter.
 func (s *served) take(slot, generation uint32) bool {
-	if slot >= s.view.Len() {
+	if slot >= s.backed && !s.hasMemory(slot) {
 		return false
 	}
 	word, ok := s.view.Begin(slot, generation)
@@ -105,6 +106,13 @@ func (s *served) take(slot, generation uint32) bool {
 	}
 	s.port.dispatch(r)
 	return true
+}
+
+// hasMemory looks again how many slots have memory behind them: to touch others could be a fault
+// where there is none left.
+func (s *served) hasMemory(slot uint32) bool {
+	s.backed = min(s.port.loop.seg.channels[s.id].SlotsBacked.Load(), s.view.Len())
+	return slot < s.backed
 }
 
 // leave accounts for a request that was answered off the loop. The last one may be what the end

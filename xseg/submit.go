@@ -124,8 +124,8 @@ func (c *Channel) harvest() bool {
 // finish takes the reply of one slot. That its bit was set is only a hint: the call must be out,
 // and the slot must hold the answer to its present generation. Loop; under mu.
 func (c *Channel) finish(slot uint32) {
-	k := &c.calls[slot]
-	if k.phase != callFlying && k.phase != callAbandoned || !c.view.IsDone(slot, k.generation) {
+	k := c.calls[slot]
+	if k == nil || k.phase != callFlying && k.phase != callAbandoned || !c.view.IsDone(slot, k.generation) {
 		c.tally.errors++
 		return
 	}

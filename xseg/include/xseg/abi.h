@@ -285,7 +285,7 @@ struct xseg_channel {
 	__u64 buffer_size;
 	__u64 buffer_backed;		/* bytes of the buffer area that have memory behind them */
 	__u32 nr_slots;
-	__u32 pad0;
+	__u32 slots_backed;		/* slots that have memory behind them: only they are used */
 	__u8 pad1[40];
 	struct xseg_counters counters;	/* written by the submitter */
 	__u8 reserved[64];

@@ -107,7 +107,7 @@ type Channel struct {
 	BufferSize     atomic.Uint64
 	BufferBacked   atomic.Uint64
 	NrSlots        atomic.Uint32
-	Pad0           uint32
+	SlotsBacked    atomic.Uint32
 	Pad1           [40]uint8
 	Counters       Counters
 	Reserved       [64]uint8

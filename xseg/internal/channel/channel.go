@@ -25,9 +25,13 @@ const (
 func Valid(n uint32) bool { return n > 0 && n <= abi.MaxSlots && n&(n-1) == 0 }
 
 // Size returns the bytes that header, ring and slots of a channel take, in whole pages.
-func Size(nrSlots uint32) uint64 {
-	n := uint64(slotsOffset(nrSlots)) + uint64(nrSlots)*slotSize
-	return (n + abi.PageSize - 1) &^ (abi.PageSize - 1)
+func Size(nrSlots uint32) uint64 { return Backing(nrSlots, nrSlots) }
+
+// Backing returns the bytes from the start of the extent that must have memory behind them for n of
+// nrSlots slots to be used, in whole pages.
+func Backing(nrSlots, n uint32) uint64 {
+	bytes := uint64(slotsOffset(nrSlots)) + uint64(min(n, nrSlots))*slotSize
+	return (bytes + abi.PageSize - 1) &^ (abi.PageSize - 1)
 }
 
 // slotsOffset keeps the slots on cache lines of their own.
@@ -188,10 +192,11 @@ func (v *View) Free(i uint32, generation uint64) {
 	storePlain(&v.slots[i].State, Word(generation, abi.SlotFree))
 }
 
-// Busy counts the slots that are submitted or running, for reports.
-func (v *View) Busy() int {
+// Busy counts the slots that are submitted or running, for reports. It looks at the first backed
+// ones alone: to look at others would put memory behind them.
+func (v *View) Busy(backed uint32) int {
 	n := 0
-	for i := range v.slots {
+	for i := range v.slots[:min(backed, v.Len())] {
 		if st := State(v.slots[i].State.Load()); st == abi.SlotSubmitted || st == abi.SlotRunning {
 			n++
 		}

@@ -23,6 +23,13 @@
 // Only after the commit the sub-blocks count as present and the piece ends; a stale commit starts
 // it again.
 //
-// Map changes (snapshot, close, delete) freeze the volume: new requests park, what runs ends, the
-// change is forwarded, all translations go, and the volume is opened afresh for what has parked.
+// A piece that discards a whole object takes all its locks, waits for the writes in place, and is one
+// COMMIT that leaves nothing; one that flattens fills with what is below alone.
+//
+// Map changes (snapshot, rollback, resize, rename, close, delete) freeze the volume: new requests
+// park, what runs ends, the change is forwarded, all translations go, and the volume is opened
+// afresh for what has parked. For snapshots of several volumes a freeze is held for a while, under a
+// token.
+//
+// A stop lets end what has begun. What is parked then is left to the successor, unanswered.
 package vlmcd

@@ -115,6 +115,13 @@ func TestCursors(t *testing.T) {
 			t.Errorf("listing %d has %d names", i, n)
 		}
 	}
+	// The same place in another listing: its names are others.
+	do(t, s, &blocker.Op{Kind: blocker.List, Name: "v/vol0", Data: make([]byte, 60)})
+	op := do(t, s, &blocker.Op{Kind: blocker.List, Name: "v/", Data: make([]byte, 1<<16),
+		After: s.cursors.list[len(s.cursors.list)-1].after})
+	if n := int(op.N) / len("..v/vol00"); n < 90 {
+		t.Errorf("a listing with another prefix has %d names left", n)
+	}
 	do(t, s, &blocker.Op{Kind: blocker.List, Data: make([]byte, 60)})
 	c := s.cursors.list[len(s.cursors.list)-1]
 	s.cursors.drop(c)

@@ -79,7 +79,8 @@ const (
 	Stat
 	// Create makes the object with content Data, exclusively and atomically: it appears with its
 	// whole content, or not at all; ErrExists if the name is there. Durable when Done runs, and so
-	// is what ErrExists tells of: it may be the doing of a store that was killed before it answered.
+	// is what ErrExists tells of: it may be the doing of a store that was killed before it
+	// answered.
 	Create
 	// Replace makes the object's content be Data atomically, creating it if need be. A reader
 	// sees the old content or the new one. Durable when Done runs. A store keeps a reserve for it
@@ -109,8 +110,8 @@ const (
 	LockRead
 	// LockAdvance makes generation Generation+1 of chain Name with content Data, durably, iff
 	// Generation is the highest. Lost: ErrConflict, with the highest in Generation. A winner that
-	// lost the answer and asks again gets ErrConflict and finds its own content with LockRead, which
-	// is durable then.
+	// lost the answer and asks again gets ErrConflict and finds its own content with LockRead,
+	// which is durable then.
 	LockAdvance
 )
 

@@ -10,8 +10,8 @@ const (
 	// cursorMax is how many listings may be under way without reading directories again. One of a
 	// million names takes about 50 MB.
 	cursorMax = 4
-	// cursorLife is how long a listing may pause, and for how long its names take memory when nobody
-	// asks for its next page. The contract allows it.
+	// cursorLife is how long a listing may pause, and for how long its names take memory when
+	// nobody asks for its next page. The contract allows it.
 	cursorLife = time.Minute
 )
 

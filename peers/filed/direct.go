@@ -110,7 +110,8 @@ func (s *Store) writeInside(o *object, p []byte, off, end int64) (bool, error) {
 }
 
 // writeEnd writes p where the file ends or behind it. Whole blocks are all that can be written, so
-// the file is cut to its true size afterwards: alone, because that would cut off what others append.
+// the file is cut to its true size afterwards: alone, because that would cut off what others
+// append.
 func (s *Store) writeEnd(o *object, p []byte, off, end int64) error {
 	defer o.blocks.lock(span{0, wholeFile, true})()
 	st, err := fstat(o.fd)
@@ -160,8 +161,8 @@ func (s *Store) writePiece(o *object, p []byte, off, size int64) (int, error) {
 	return int(n), s.disk.write(o.fd, o.path, b, start)
 }
 
-// fillEdges reads those blocks of b, which is to hold the file from start on, that off..end covers in
-// part: at most the first and the last.
+// fillEdges reads those blocks of b, which is to hold the file from start on, that off..end covers
+// in part: at most the first and the last.
 func fillEdges(fd int, b []byte, start, off, end, size int64) error {
 	last := floor(end)
 	if off > start {

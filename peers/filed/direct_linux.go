@@ -33,8 +33,8 @@ func (d *disk) directError() error {
 	return d.write(fd, probe, zeros[:blockSize], 0)
 }
 
-// directAllowed refuses file systems where a direct write may reach the storage after the process that
-// made it has ended: a successor would serve while it still moves.
+// directAllowed refuses file systems where a direct write may reach the storage after the process
+// that made it has ended: a successor would serve while it still moves.
 func directAllowed(fsType int64) error {
 	switch fsType {
 	case unix.NFS_SUPER_MAGIC:

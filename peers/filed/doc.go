@@ -42,16 +42,16 @@
 // blocker was stopped in good order and started again. Close doesn't sync: it leaves the list.
 //
 // A successor can't know which directories its predecessor had yet to sync for an operation that it
-// never answered. Who repeats that operation takes "exists", "gone" or "lost" for an answer: so these
-// sync the directories before they are given.
+// never answered. Who repeats that operation takes "exists", "gone" or "lost" for an answer: so
+// these sync the directories before they are given.
 //
 // # Direct I/O
 //
 // Whole blocks in aligned memory go to the kernel as they are. Everything else goes by way of an
-// aligned buffer: writes of a part of a block read the block first, with the blocks locked (span.go),
-// and writes at the end of the file write whole blocks and cut it to its true size, alone in the
-// file. The page cache is kept out of it even for the edges of holes: a dirty page beside a direct
-// write can make the kernel report an error that is none.
+// aligned buffer: writes of a part of a block read the block first, with the blocks locked
+// (span.go), and writes at the end of the file write whole blocks and cut it to its true size,
+// alone in the file. The page cache is kept out of it even for the edges of holes: a dirty page
+// beside a direct write can make the kernel report an error that is none.
 //
 // # Disk full
 //
@@ -59,8 +59,8 @@
 //
 // # Listing
 //
-// Names are merged from the shards and sorted, in memory, a directory at a time. A cursor keeps what
-// was read for the next page (list.go).
+// Names are merged from the shards and sorted, in memory, a directory at a time. A cursor keeps
+// what was read for the next page (list.go).
 //
 // # Threads
 //

@@ -18,7 +18,8 @@ var (
 	ErrNoDirect  = errors.New("direct I/O isn't possible here")
 )
 
-// wrap names the object and what was done to it, and adds the contract's error that the cause means.
+// wrap names the object and what was done to it, and adds the contract's error that the cause
+// means.
 func wrap(name, action string, err error) error {
 	name = strings.Clone(name) // it may lie in memory that is used again
 	if s := sentinel(err); s != nil && !errors.Is(err, s) {

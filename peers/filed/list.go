@@ -7,8 +7,8 @@ import (
 	"archipelago/peers/blocker"
 )
 
-// list fills op.Data with names. The first page of a listing reads the directories on the way to its
-// names, whole and sorted; the cursor keeps them for the next page. So a listing reads each
+// list fills op.Data with names. The first page of a listing reads the directories on the way to
+// its names, whole and sorted; the cursor keeps them for the next page. So a listing reads each
 // directory once, however many pages it takes, and none that its prefix rules out.
 func (s *Store) list(op *blocker.Op) error {
 	c := s.cursors.take(op.Name, op.After)

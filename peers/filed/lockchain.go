@@ -24,11 +24,11 @@ var errMoved = errors.New("lock chain moved on meanwhile")
 // chains are lock chains: a directory each, with a file for each generation. A generation is made
 // by linking a file that is whole and durable to its name, which has one winner.
 //
-// Old generations are removed, and whoever was held up for so long that the one it tries to make was
-// made and removed meanwhile would succeed as well. So a generation is removed only after a head more
-// than keepGenerations above it is durable; a winner reads the head after it has won, and if that
-// is so far above, or its predecessor has gone, it has lost. (It may have been the true winner, and
-// slow: then the lock was taken from it meanwhile, which is the same to it.)
+// Old generations are removed, and whoever was held up for so long that the one it tries to make
+// was made and removed meanwhile would succeed as well. So a generation is removed only after a
+// head more than keepGenerations above it is durable; a winner reads the head after it has won, and
+// if that is so far above, or its predecessor has gone, it has lost. (It may have been the true
+// winner, and slow: then the lock was taken from it meanwhile, which is the same to it.)
 type chains struct {
 	disk  *disk
 	dirs  *directories

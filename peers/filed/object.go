@@ -220,8 +220,8 @@ func (s *Store) endChange(o *object) {
 	s.unrefLocked(o)
 }
 
-// finishChange is endChange for an operation that has succeeded. whole tells that nothing of the old
-// content is left. With durable it may return true: a sync will end op, and may have done so
+// finishChange is endChange for an operation that has succeeded. whole tells that nothing of the
+// old content is left. With durable it may return true: a sync will end op, and may have done so
 // already.
 func (s *Store) finishChange(o *object, op *blocker.Op, whole, durable bool) bool {
 	s.mu.Lock()

@@ -88,9 +88,9 @@ func (s *Store) punch(o *object, from, to, size int64) error {
 
 func isUnsupported(err error) bool { return err == unix.EOPNOTSUPP || err == unix.ENOSYS }
 
-// growTo makes a file that ends before end longer, given that [from, end) is to be zeros: by writing
-// the last block of that range. ftruncate would cut off what somebody else appends meanwhile; a
-// smaller write would mix with an overlapping one within a block.
+// growTo makes a file that ends before end longer, given that [from, end) is to be zeros: by
+// writing the last block of that range. ftruncate would cut off what somebody else appends
+// meanwhile; a smaller write would mix with an overlapping one within a block.
 func (s *Store) growTo(o *object, from, end int64) error {
 	return s.writeZeros(o, max(from, floor(end-1)), end)
 }

@@ -76,7 +76,8 @@ func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 	return s.finishChange(o, op, whole, s.mustSync(op)), nil
 }
 
-// coversWhole tells whether a change leaves nothing of an object that is bad: it is good again then.
+// coversWhole tells whether a change leaves nothing of an object that is bad: it is good again
+// then.
 func (s *Store) coversWhole(o *object, offset, length int64) (bool, error) {
 	s.mu.Lock()
 	bad := o.bad != nil

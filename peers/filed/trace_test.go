@@ -343,8 +343,8 @@ func TestDirectorySyncFailure(t *testing.T) {
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
 }
 
-// TestRecovery: the first Sync covers what a predecessor has left unsynced; when that fails, nothing
-// is promised any more.
+// TestRecovery: the first Sync covers what a predecessor has left unsynced; when that fails,
+// nothing is promised any more.
 func TestRecovery(t *testing.T) {
 	s := open(t, nil)
 	tr := watch(s)

@@ -11,8 +11,8 @@ import (
 	"archipelago/peers/blocker"
 )
 
-// TestSyscallsDirect: direct I/O leaves nothing to the page cache and still has to be synced: the disk
-// has a cache of its own, and the file system its journal.
+// TestSyscallsDirect: direct I/O leaves nothing to the page cache and still has to be synced: the
+// disk has a cache of its own, and the file system its journal.
 func TestSyscallsDirect(t *testing.T) {
 	s := openDirect(t)
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
@@ -75,8 +75,8 @@ func TestSyscallsWriteThrough(t *testing.T) {
 	}
 }
 
-// TestToldIsDurable: what is there, or gone, may be the doing of a blocker that was killed before its
-// sync: whoever is told of it may rely on it.
+// TestToldIsDurable: what is there, or gone, may be the doing of a blocker that was killed before
+// its sync: whoever is told of it may rely on it.
 func TestToldIsDurable(t *testing.T) {
 	s := open(t, nil)
 	put(t, s, "keep/x", "1")

@@ -8,9 +8,10 @@ import (
 	"archipelago/peers/blocker"
 )
 
-// The list of dirty objects: a file on tmpfs, which the death of this process leaves and a power cut
-// takes, as it does what the list is about. Little-endian; slots of 256 bytes, the first of which is
-// the header. It is read by a successor on the same boot only, so its version must be equal.
+// The list of dirty objects: a file on tmpfs, which the death of this process leaves and a power
+// cut takes, as it does what the list is about. Little-endian; slots of 256 bytes, the first of
+// which is the header. It is read by a successor on the same boot only, so its version must be
+// equal.
 //
 //	header  0   8  "ARCHDIRT"
 //	        8   4  version, 1

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTracker opens the list at path, made if need be. known tells that left (and the header's flags)
-// say all that a predecessor has left dirty.
+// openTracker opens the list at path, made if need be. known tells that left (and the header's
+// flags) say all that a predecessor has left dirty.
 func openTracker(path string, d *disk) (t *tracker, left map[string]*leftover, known bool, err error) {
 	id, err := identify(d)
 	if err != nil {

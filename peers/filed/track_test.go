@@ -120,8 +120,8 @@ func TestListedFirst(t *testing.T) {
 	}
 }
 
-// TestRestartSyncs: what a killed store had left dirty is synced by the first Sync of the next one, and
-// only that.
+// TestRestartSyncs: what a killed store had left dirty is synced by the first Sync of the next one,
+// and only that.
 func TestRestartSyncs(t *testing.T) {
 	s := openTracked(t)
 	writeFor(t, s, one, "a/clean")
@@ -159,8 +159,8 @@ func TestRestartSyncs(t *testing.T) {
 	}
 }
 
-// TestRestartTwice: what the list doesn't know stays unknown until it was covered, however often the
-// blocker is killed.
+// TestRestartTwice: what the list doesn't know stays unknown until it was covered, however often
+// the blocker is killed.
 func TestRestartTwice(t *testing.T) {
 	s := openTracked(t)
 	writeFor(t, s, one, "x")

@@ -62,8 +62,8 @@ func testDisjointGrowth(_ *testing.T, f *fixture) {
 	}
 }
 
-// testWholeAndPart writes a whole block, and a part of it, at once: the part doesn't bring back what
-// the rest was before.
+// testWholeAndPart writes a whole block, and a part of it, at once: the part doesn't bring back
+// what the rest was before.
 func testWholeAndPart(t *testing.T, f *fixture) {
 	const from, to = 1000, 1100
 	f.write("part/x", 0, make([]byte, 2*block))

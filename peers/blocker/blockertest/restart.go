@@ -61,7 +61,8 @@ func testKillKeeps(t *testing.T, s Killable) {
 	}
 }
 
-// testKillThenSync checks, where it can be seen, that a Sync covers what a killed store has written.
+// testKillThenSync checks, where it can be seen, that a Sync covers what a killed store has
+// written.
 func testKillThenSync(t *testing.T, s Killable) {
 	(&fixture{T: t, s: s}).write("kill/x", 0, pattern(1, 5000))
 	s = s.Restart(t)

@@ -1,7 +1,7 @@
 // Package blockertest is the conformance suite of blockers: every store passes Run, which checks
-// what package blocker demands, in one goroutine and in many. What needs a store's help has a function
-// of its own: RunSyncFailure (syncs that fail), RunFull (a disk that is full), RunRestart (a kill) and
-// RunPowerCut (for models of one).
+// what package blocker demands, in one goroutine and in many. What needs a store's help has a
+// function of its own: RunSyncFailure (syncs that fail), RunFull (a disk that is full), RunRestart
+// (a kill) and RunPowerCut (for models of one).
 package blockertest
 
 import (

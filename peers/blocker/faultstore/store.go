@@ -116,8 +116,8 @@ func (s *Store) After(f func(n int, op *blocker.Op)) {
 	s.after = f
 }
 
-// Stop cuts the wrapped store off: what is submitted later, hangs or is delayed fails with ErrClosed
-// and changes nothing any more.
+// Stop cuts the wrapped store off: what is submitted later, hangs or is delayed fails with
+// ErrClosed and changes nothing any more.
 func (s *Store) Stop() {
 	s.mu.Lock()
 	s.stopped = true

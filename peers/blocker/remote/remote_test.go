@@ -65,7 +65,8 @@ func (f far) Fill() error {
 	return err
 }
 
-// TestConformanceTrouble: failing syncs, power cuts and a full disk look the same through a channel.
+// TestConformanceTrouble: failing syncs, power cuts and a full disk look the same through a
+// channel.
 func TestConformanceTrouble(t *testing.T) {
 	blockertest.RunSyncFailure(t, func(t *testing.T) blockertest.Faulty { return newFar(t) })
 	blockertest.RunPowerCut(t, func(t *testing.T) blockertest.Crashable { return newFar(t) })

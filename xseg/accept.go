@@ -112,6 +112,9 @@ func (p *Port) adopt(conn *net.UnixConn, id int, hello *message) (*served, error
 		conn: conn, bell: hello.bell}
 	seg := p.loop.seg
 	err = seg.control(p.loop.ctx, abi.StepConnect, uint64(id), func() error {
+		if !seg.portAlive(uint32(p.no), p.incarnation) { // unbound meanwhile: nobody would serve it
+			return ErrClosed
+		}
 		if err := p.check(id, hello); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -237,30 +238,38 @@ func (l *Loop) rest() {
 	}
 	l.count()
 	begun := shm.Monotonic()
-	l.sleep()
+	woken := l.sleep()
 	end := shm.Monotonic()
+	if !woken && end-begun > shm.WaitLimit.Nano() && l.pending() {
+		// Never, but for work that came at this very moment: see docs/segment-layout.md, waiter.
+		slog.Warn("work was there after a sleep that nobody ended", "waiter", l.waiterNo)
+	}
 	l.spin.slept(end - begun)
 	l.tick(end)
 }
 
 // sleep is the consumer's half of the wait word (see abi.Waiter): odd, look again, wait; after
 // every return add 2 and look again; even to go on. It gives up after one wait in any case, so
-// that the batch that follows looks at what has no wake-up of its own.
+// that the batch that follows looks at what has no wake-up of its own. It tells whether anybody
+// woke it, or nobody needed to.
 //
 // Only we change the word by odd amounts, but whoever breaks the segment may have turned it round:
 // the parity is looked at, not taken for granted.
-func (l *Loop) sleep() {
+func (l *Loop) sleep() (woken bool) {
 	v := l.word.Add(1)
 	if v&1 == 0 {
 		v = l.word.Add(1)
 	}
+	woken = true
 	if !l.pending() {
 		l.wait(v)
+		woken = l.word.Load() != v
 		l.word.Add(2)
 	}
 	if l.word.Add(1)&1 != 0 {
 		l.word.Add(1)
 	}
+	return woken
 }
 
 // tickEvery is how often what has no wake-up of its own is tried again.

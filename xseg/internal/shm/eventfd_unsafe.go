@@ -49,7 +49,7 @@ func SignalEventfd(fd int) {
 // It may return early.
 func WaitEventfd(fd int) {
 	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	limit := waitLimit
+	limit := WaitLimit
 	_, _, _ = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1,
 		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	var count [8]byte

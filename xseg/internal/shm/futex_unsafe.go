@@ -14,9 +14,9 @@ const (
 	futexWake = 1
 )
 
-// waitLimit ends every sleep. It is no timer that anything depends on: only a bound on what a
+// WaitLimit ends every sleep. It is no timer that anything depends on: only a bound on what a
 // fault of the protocol could cost, slow enough that an idle node costs nothing.
-var waitLimit = unix.Timespec{Sec: 2}
+var WaitLimit = unix.Timespec{Sec: 2}
 
 // Wait sleeps while the word is val, until woken or a limit of seconds. It may return early. It
 // is a full system call for the runtime: a thread that sleeps here doesn't hold up the garbage
@@ -24,7 +24,7 @@ var waitLimit = unix.Timespec{Sec: 2}
 func Wait(word *atomic.Uint32, val uint32) {
 	// The error is of no interest: after every return the caller looks at its rings again.
 	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait,
-		uintptr(val), uintptr(unsafe.Pointer(&waitLimit)), 0, 0)
+		uintptr(val), uintptr(unsafe.Pointer(&WaitLimit)), 0, 0)
 }
 
 // Wake wakes whoever sleeps on the word.

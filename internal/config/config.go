@@ -71,6 +71,9 @@ type Role struct {
 	MapperPort   int
 	VlmcdPort    int // first port of vlmcd
 
+	// vlmcd
+	CopyUpRate int // KiB a second, for each thread; 0 = none
+
 	// nbdd
 	Socket string // path of the NBD socket
 }

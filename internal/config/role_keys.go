@@ -73,6 +73,11 @@ var roleKeys = []Key{
 		Types: []string{TypeNBD}, Required: true,
 		rule: number(0, maxPorts-1), role: func(r *Role) any { return &r.VlmcdPort },
 	}, {
+		Name:  "copy_up_rate",
+		Doc:   "KiB a second that are copied in the background to shorten chains; 0: none.",
+		Types: []string{TypeVlmcd},
+		rule:  number(0, maxCopyUp), role: func(r *Role) any { return &r.CopyUpRate },
+	}, {
 		Name: "socket", Doc: "Path of the NBD socket; '' means nbd.sock in RUNTIME_DIR.",
 		Types: []string{TypeNBD},
 		rule:  orEmpty(path(maxSocket)), role: func(r *Role) any { return &r.Socket },

@@ -16,6 +16,7 @@ const (
 	maxOps       = 1024
 	maxThreads   = 1024
 	maxFDCache   = 1 << 20
+	maxCopyUp    = 1 << 30 // KiB a second
 	maxName      = 63  // segment, node
 	maxRole      = 31  // role
 	maxRuntime   = 79  // bytes; leaves room for the names of the sockets in it

@@ -156,6 +156,8 @@ func (t *thread) start(ctx context.Context) error {
 		Blocks: blockers.New(b, blockers.OnLoop(), blockers.InSegment(t.peer.Segment)),
 		After:  t.after,
 		Route:  t.route,
+
+		CopyUpRate: int64(t.peer.Role.CopyUpRate) << 10,
 	})
 	t.loop.Post(func() { t.server.begin(e) })
 	return nil

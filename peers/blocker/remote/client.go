@@ -88,12 +88,20 @@ func (c *client) admit(op *blocker.Op) (*xseg.Call, error) {
 	}
 	c.running++
 	if c.waiting.len() == 0 {
-		if call := c.ch.Get(c.bufferBytes(op)); call != nil {
+		if call := c.get(op); call != nil {
 			return call, nil
 		}
 	}
 	c.waiting.push(op)
 	return nil, nil
+}
+
+// get takes a call, if there is one.
+func (c *client) get(op *blocker.Op) *xseg.Call {
+	if c.onLoop {
+		return c.ch.GetOnLoop(c.bufferBytes(op))
+	}
+	return c.ch.Get(c.bufferBytes(op))
 }
 
 // drain sends what waits, until there is no room again. On the loop.
@@ -103,7 +111,7 @@ func (c *client) drain() {
 		var call *xseg.Call
 		op := c.waiting.first()
 		if op != nil {
-			if call = c.ch.Get(c.bufferBytes(op)); call != nil {
+			if call = c.ch.GetOnLoop(c.bufferBytes(op)); call != nil {
 				c.waiting.pop()
 			}
 		}
@@ -177,7 +185,7 @@ func (c *client) attach(call *xseg.Call, op *blocker.Op) {
 func (c *client) finish(call *xseg.Call) {
 	op := call.User.(*blocker.Op)
 	c.takeReply(call, op)
-	call.Put()
+	call.PutOnLoop()
 	op.Done(op)
 	c.leave()
 }

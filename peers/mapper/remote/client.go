@@ -56,12 +56,20 @@ func (c *client) Submit(op *mapper.Op) {
 // next takes a call for op, or queues op behind those that wait already. c.mu is held.
 func (c *client) next(op *mapper.Op) *xseg.Call {
 	if len(c.waiting) == 0 {
-		if call := c.ch.Get(dataBytes(op)); call != nil {
+		if call := c.get(op); call != nil {
 			return call
 		}
 	}
 	c.waiting = append(c.waiting, op)
 	return nil
+}
+
+// get takes a call, if there is one.
+func (c *client) get(op *mapper.Op) *xseg.Call {
+	if c.onLoop {
+		return c.ch.GetOnLoop(dataBytes(op))
+	}
+	return c.ch.Get(dataBytes(op))
 }
 
 // drain sends what waits, until there is no room again. On the loop.
@@ -73,7 +81,7 @@ func (c *client) drain() {
 			return
 		}
 		op := c.waiting[0]
-		call := c.ch.Get(dataBytes(op))
+		call := c.ch.GetOnLoop(dataBytes(op))
 		if call != nil {
 			c.waiting = c.waiting[1:]
 		}
@@ -104,7 +112,7 @@ func (c *client) finish(call *xseg.Call) {
 	} else {
 		op.Err = decodeReply(call, op)
 	}
-	call.Put()
+	call.PutOnLoop()
 	op.Done(op)
 }
 

@@ -150,7 +150,7 @@ func (l *lab) powerless(d disks, m *model, seed uint64) error {
 func (l *lab) goesOn() bool { return l.goOnAlways || (l.states+1)%goOnEvery == 0 }
 
 // goOnEvery is how many states there are to each one from which work goes on. Tuning.
-const goOnEvery = 16
+const goOnEvery = 24
 
 // reopen opens what a crash has left, and checks everything.
 func (l *lab) reopen(d disks, m *model, dir string, boot byte, power bool, seed uint64) (err error) {

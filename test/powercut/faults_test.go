@@ -239,6 +239,9 @@ var faults = []fault{
 
 // TestFaultIsFound: each planted fault is found by a scenario of the corpus.
 func TestFaultIsFound(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector adds nothing to this, and makes it take minutes")
+	}
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			l := newLab(t, f)

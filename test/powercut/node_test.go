@@ -108,7 +108,8 @@ func (n *node) until(done func() bool) error {
 			return nil
 		}
 		if !n.step() {
-			return errors.New("nothing happens any more")
+			stacks := make([]byte, 1<<16)
+			return fmt.Errorf("nothing happens any more\n%s", stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 	return errors.New("there is no end to it")
@@ -167,8 +168,11 @@ func (n *node) wait() bool {
 	select {
 	case <-n.news:
 		return true
-	case <-time.After(20 * time.Second):
-		return false
+	case <-time.After(30 * time.Second):
+		// The machine may have stood still meanwhile.
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return len(n.events) > 0
 	}
 }
 

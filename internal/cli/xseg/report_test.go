@@ -36,9 +36,9 @@ func example() *reportView {
 			viewPort(&gone),
 		},
 		Channels: []channelView{
-			viewChannel(&xseg.ChannelInfo{ID: 0, State: "live", Src: 500, Dst: 1001, Slots: 512,
+			viewChannel(&xseg.ChannelInfo{ID: 0, State: "live", Src: 500, Dst: 1001, Slots: 512, SlotsBacked: 512,
 				BufferBytes: 64 << 20, BackedBytes: 1 << 20, InFlight: 3, Counters: failing}),
-			viewChannel(&xseg.ChannelInfo{ID: 12, State: "orphan", Src: 1003, Dst: 500, Slots: 64}),
+			viewChannel(&xseg.ChannelInfo{ID: 12, State: "orphan", Src: 1003, Dst: 500, Slots: 64, SlotsBacked: 64}),
 		},
 	}
 }

@@ -138,17 +138,6 @@ var scenarios = []scenario{
 		}
 		return chain(v.made("v", ""), v.wrote("v", 0, 32, 0), v.beside(busy("s1")), v.beside(busy("s2")), v.flushed("v"))
 	}},
-	{"first writes beside a flush", func(c *client) error {
-		v := verbs{c}
-		var all []func() error
-		for i := range 2 {
-			name := fmt.Sprint("v", i)
-			all = append(all, v.made(name, ""), v.beside(func() []request {
-				return []request{c.flush(name), c.write(name, 0, 1, 0), c.flush(name), c.write(name, perObject, 1, 0)}
-			}), v.removed(name))
-		}
-		return chain(all...)
-	}},
 	{"remove", func(c *client) error {
 		v := verbs{c}
 		return chain(v.made("v", ""), v.made("w", ""), v.wrote("w", 0, 9, 0), v.flushed("w"), v.removed("w"),
@@ -220,7 +209,7 @@ var scenarios = []scenario{
 	{"long append", func(c *client) error {
 		v := verbs{c}
 		all := []func() error{v.made("v", ""), v.wrote("v", 0, 8, 0), v.flushed("v"), v.snapped("v", "s")}
-		for i := range 2 {
+		for i := range 6 {
 			all = append(all, v.wrote("v", 16*i+3, 2, 0), v.wrote("v", perObject+16*i, 2, 0), v.flushed("v"))
 		}
 		return chain(all...)

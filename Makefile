@@ -42,8 +42,9 @@ test: build ## unit, race, conformance, models, short crash and kill runs, forei
 	$(GO) test -count=1 -run 'Alloc' ./internal/volume ./peers/... # not under -race, which allocates
 	$(GO) run ./test/gotest -- -race -timeout 15m ./...
 
-test-soak: build ## the long form of the same tests; hours
-	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h ./...
+SOAK = ./...
+test-soak: build ## the long form of the same tests; hours (SOAK=./test/transport: minutes)
+	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h $(SOAK)
 
 bench: build ## the transport beside a bare round trip in C, into docs/benchmarks.md
 	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev

@@ -17,10 +17,10 @@ const (
 	maxThreads   = 1024
 	maxFDCache   = 1 << 20
 	maxCopyUp    = 1 << 30 // KiB a second
-	maxName      = 63  // segment, node
-	maxRole      = 31  // role
-	maxRuntime   = 79  // bytes; leaves room for the names of the sockets in it
-	maxSocket    = 107 // bytes; sun_path of Linux less the final NUL
+	maxName      = 63      // segment, node
+	maxRole      = 31      // role
+	maxRuntime   = 79      // bytes; leaves room for the names of the sockets in it
+	maxSocket    = 107     // bytes; sun_path of Linux less the final NUL
 	maxLogLevel  = 3
 	onlyAlign    = 12
 	maxPathBytes = 4095

@@ -58,16 +58,6 @@ func (c *client) do(all ...request) error {
 	return nil
 }
 
-// steps runs requests one after the other. They are made when it is their turn.
-func (c *client) steps(all ...func() request) error {
-	for i, f := range all {
-		if err := c.do(f()); err != nil {
-			return fmt.Errorf("step %d: %w", i, err)
-		}
-	}
-	return nil
-}
-
 func (v *volume) op(kind vlmcd.Kind, flags vlmcd.Flags) *vlmcd.Op {
 	return &vlmcd.Op{Kind: kind, Flags: flags, Volume: v.info.UUID, Name: []byte(v.info.Name)}
 }

@@ -19,8 +19,8 @@ func cpu(t testing.TB) time.Duration {
 }
 
 // TestMain lets the collector of garbage run only when there is much: a state lives for less than a
-// millisecond, and few at a time. Nothing runs beside something else that it doesn't wait for, so one processor is faster
-// than two.
+// millisecond, and few at a time. Nothing runs beside something else that it doesn't wait for, so
+// one processor is faster than two.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(-1)

@@ -48,7 +48,11 @@ func (c *Client) connect(ctx context.Context, to xseg.PortNo) (*link, error) {
 	if l.ch != nil {
 		return l, nil
 	}
-	ch, err := c.dialPort(ctx, to)
+	opts := xseg.ChannelOptions{Slots: c.opts.Slots, BufferBytes: c.opts.BufferBytes, Wait: true}
+	if to == c.mapper {
+		opts.Slots, opts.BufferBytes = mapperSlots, mapperBufferBytes
+	}
+	ch, err := c.dialPort(ctx, to, opts)
 	if err != nil {
 		return nil, fmt.Errorf("connect to port %d: %w", to, err)
 	}
@@ -57,11 +61,9 @@ func (c *Client) connect(ctx context.Context, to xseg.PortNo) (*link, error) {
 	return l, nil
 }
 
-func (c *Client) dialPort(ctx context.Context, to xseg.PortNo) (*xseg.Channel, error) {
-	opts := xseg.ChannelOptions{Slots: c.opts.Slots, BufferBytes: c.opts.BufferBytes, Wait: true}
-	if to == c.mapper {
-		opts.Slots, opts.BufferBytes = mapperSlots, mapperBufferBytes
-	}
+// dialPort makes a channel, waiting for a peer that is being restarted; xseg.ErrNotRunning if that
+// takes too long.
+func (c *Client) dialPort(ctx context.Context, to xseg.PortNo, opts xseg.ChannelOptions) (*xseg.Channel, error) {
 	limited, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	ch, err := c.port.Connect(limited, to, opts)

@@ -1,5 +1,6 @@
 // Package volume is the client of a node: it joins the segment, and reads, writes and manages
-// volumes through vlmcd and mapperd. Tools and endpoints use it; it knows no map and no storage.
+// volumes through vlmcd and mapperd. Tools and endpoints use it; it knows no map and no storage. The
+// one exception is Check, which looks at the whole store through the blockers' ports.
 //
 // Two ways to do I/O: the blocking methods of Volume (ReadAt, WriteAt, …) copy and may be called
 // from many goroutines; Prepare gives endpoints a request with its buffer inside the segment, so
@@ -41,6 +42,9 @@ type Client struct {
 	mapper xseg.PortNo
 	vlmcd  portRange
 
+	blockers blockerPorts
+	term     func() uint64 // the lease term of the node; 0 for Attach
+
 	// leave ends what Dial has begun; a no-op for Attach.
 	leave func() error
 	close sync.Once
@@ -73,6 +77,10 @@ func Dial(ctx context.Context, cfg *config.Config, opts Options) (*Client, error
 		return nil, errors.Join(err, loop.Close(), seg.Leave())
 	}
 	c.leave = serve(seg, loop)
+	c.term = func() uint64 {
+		_, term := seg.Lease()
+		return term
+	}
 	return c, nil
 }
 
@@ -125,9 +133,13 @@ func newClient(cfg *config.Config, opts Options) (*Client, error) {
 		opts:   opts,
 		mapper: xseg.PortNo(mapperd.PortStart),
 		vlmcd:  portRange{xseg.PortNo(vlmcd.PortStart), xseg.PortNo(max(vlmcd.PortStart, vlmcd.PortEnd))},
-		leave:  func() error { return nil },
-		ended:  make(chan struct{}),
-		links:  make(map[xseg.PortNo]*link),
+		blockers: blockerPorts{
+			maps: xseg.PortNo(mapperd.BlockermPort), blocks: xseg.PortNo(mapperd.BlockerbPort),
+		},
+		leave: func() error { return nil },
+		term:  func() uint64 { return 0 },
+		ended: make(chan struct{}),
+		links: make(map[xseg.PortNo]*link),
 	}, nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"archipelago/internal/config"
+	"archipelago/internal/mapfmt"
 	"archipelago/internal/node"
 	"archipelago/test/testnode"
 )
@@ -33,13 +34,14 @@ func TestScripts(t *testing.T) {
 		Setup:               func(env *testscript.Env) error { return setup(env, bin) },
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node-start": nodeStart,
-			"node-stop":  nodeStop,
-			"node-kill":  nodeKill,
-			"node-crash": nodeCrash,
-			"code":       code,
-			"sparse":     sparse,
-			"allocated":  allocated,
+			"node-start":   nodeStart,
+			"node-stop":    nodeStop,
+			"node-kill":    nodeKill,
+			"node-crash":   nodeCrash,
+			"code":         code,
+			"sparse":       sparse,
+			"allocated":    allocated,
+			"group-record": groupRecord,
 		},
 	})
 }
@@ -274,4 +276,18 @@ func allocated(ts *testscript.TestScript, neg bool, args []string) {
 	if got := st.Blocks * 512; got > most {
 		ts.Fatalf("%s takes %d bytes, at most %d were expected", args[0], got, most)
 	}
+}
+
+// groupRecord makes the decision that the snapshots of that name are real, as a mapper leaves it
+// that is killed before it removes it.
+func groupRecord(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: group-record DIR NAME...")
+	}
+	g := mapfmt.Group{ID: mapfmt.OpID{1, 2, 3}, State: mapfmt.GroupReal, Members: args[1:]}
+	data, err := mapfmt.EncodeGroup(&g)
+	ts.Check(err)
+	path := filepath.Join(ts.MkAbs(args[0]), mapfmt.GroupName(g.ID))
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	ts.Check(os.WriteFile(path, data, 0o644))
 }

@@ -12,4 +12,5 @@
 //	code N COMMAND ARGS...  run a command that must end with that exit status
 //	sparse FILE SIZE AT...  make a file of SIZE bytes with 4 KiB of data at each place
 //	allocated FILE MAX      check that a file takes at most MAX bytes of the disk
+//	group-record DIR NAME   leave the decision behind that the snapshot NAME of a group is real
 package cli

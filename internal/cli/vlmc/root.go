@@ -23,6 +23,7 @@ func New() *cobra.Command {
 		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
 		newRenameCommand(app), newRollbackCommand(app), newResizeCommand(app), newFlattenCommand(app),
 		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
+		newCheckCommand(app),
 	)
 	return root
 }

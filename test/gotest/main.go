@@ -1,6 +1,7 @@
-// Command gotest runs `go test -json` with the arguments after --, prints one line for each
-// package as it ends, the output of what failed, the reason of every skip, and at the end how many
-// tests passed, failed and were skipped. It exits non-zero when go test does.
+// Command gotest runs `go test -json` with the arguments after --, and once more for each further --,
+// prints one line for each package as it ends, the output of what failed, the reason of every skip,
+// and at the end how many tests passed, failed and were skipped in all runs together. It exits
+// non-zero when one of them does.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -34,14 +36,37 @@ type run struct {
 }
 
 func main() {
-	args := os.Args[1:]
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
-	}
-	os.Exit(runTests(args, os.Stdout))
+	os.Exit(runAll(groups(os.Args[1:]), os.Stdout))
 }
 
-func runTests(args []string, out io.Writer) int {
+// groups splits the arguments at each --.
+func groups(args []string) (list [][]string) {
+	for len(args) > 0 {
+		if args[0] == "--" {
+			args = args[1:]
+		}
+		n := slices.Index(args, "--")
+		if n < 0 {
+			n = len(args)
+		}
+		list, args = append(list, args[:n]), args[n:]
+	}
+	return list
+}
+
+func runAll(list [][]string, out io.Writer) (status int) {
+	started := time.Now()
+	r := &run{out: out, output: map[string][]string{}}
+	for _, args := range list {
+		status = max(status, r.tests(args))
+	}
+	r.summary(time.Since(started))
+	return status
+}
+
+// tests runs go test once.
+func (r *run) tests(args []string) int {
+	failed := r.failed
 	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
@@ -52,12 +77,8 @@ func runTests(args []string, out io.Writer) int {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		return 1
 	}
-	started := time.Now()
-	r := &run{out: out, output: map[string][]string{}}
 	r.read(pipe)
-	err = cmd.Wait()
-	r.summary(time.Since(started))
-	if err != nil || r.failed > 0 {
+	if err := cmd.Wait(); err != nil || r.failed > failed {
 		return 1
 	}
 	return 0

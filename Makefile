@@ -50,9 +50,10 @@ SOAK = ./...
 test-soak: build ## the long form of the same tests; hours (SOAK=./test/transport: minutes)
 	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h $(SOAK)
 
-bench: build ## the transport beside a bare round trip in C, into docs/benchmarks.md
+bench: build ## the transport beside a bare round trip in C, and maps, into docs/benchmarks.md
 	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev
 	$(GO) run ./test/bench transport -bin $(BIN)
+	$(GO) run ./test/bench maps
 
 docs: ## build the HTML manual into docs/_build; warnings are errors
 	@sh test/setup/packages.sh python3-sphinx python3-myst-parser

@@ -2,6 +2,7 @@
 // results into the manual:
 //
 //	go run ./test/bench transport    package xseg beside a bare round trip in C (yardstick/)
+//	go run ./test/bench maps         what an operator waits for, memory of maps, their encoding
 //
 // It reports medians and ratios (ours/theirs, higher is better) and never judges them: a machine
 // that is busy with other things makes all of them worse, the ratios least.
@@ -19,6 +20,7 @@ import (
 // benchmarks by the name of the first argument.
 var benchmarks = map[string]func(ctx context.Context, args []string) error{
 	"transport": transport,
+	"maps":      maps,
 }
 
 func main() {
@@ -26,7 +28,7 @@ func main() {
 		exit(childMain(os.Args[2:]))
 	}
 	if len(os.Args) < 2 || benchmarks[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench transport [FLAGS]")
+		fmt.Fprintln(os.Stderr, "usage: bench {transport | maps} [FLAGS]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

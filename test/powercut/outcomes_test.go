@@ -8,11 +8,32 @@ import (
 // outcomes calls f with what a power cut may leave of d: with all of it if that is at most n, else
 // with the worst, the best and others that the seed picks.
 func outcomes(d disks, n int, seed uint64, f func(left disks, how string) error) error {
-	path := []int{}
-	if possible(d, n) > n {
+	all, whole := enumerated(d, n)
+	if !whole {
 		return sampled(d, n, seed, f)
 	}
-	for {
+	for _, o := range all {
+		if err := f(o.left, o.how); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outcome is what a power cut has left, and the choices that led there.
+type outcome struct {
+	left disks
+	how  string
+}
+
+// enumerated returns all outcomes; false if there are more than n. How many there are shows only on
+// the way: where an object is torn, or its removal is lost, there is more to choose.
+func enumerated(d disks, n int) (all []outcome, whole bool) {
+	if atLeast(d, n) > n {
+		return nil, false
+	}
+	path := []int{}
+	for len(all) < n {
 		limits := []int{}
 		left := d.powerCut(func(k int) int {
 			if len(limits) == len(path) {
@@ -21,23 +42,23 @@ func outcomes(d disks, n int, seed uint64, f func(left disks, how string) error)
 			limits = append(limits, k)
 			return path[len(limits)-1]
 		})
-		if err := f(left, fmt.Sprint(path)); err != nil {
-			return err
-		}
+		all = append(all, outcome{left, fmt.Sprint(path)})
 		// The last choice that can be raised is raised, and those after it begin anew.
 		i := len(limits) - 1
 		for i >= 0 && path[i] == limits[i]-1 {
 			i--
 		}
 		if i < 0 {
-			return nil
+			return all, true
 		}
 		path = append(path[:i], path[i]+1)
 	}
+	return nil, false
 }
 
-// possible counts the outcomes, up to a little more than most.
-func possible(d disks, most int) int {
+// atLeast counts the choices on the way to the outcome that loses nothing, up to a little more than
+// most. There may be far more outcomes, but often this saves making them.
+func atLeast(d disks, most int) int {
 	count := 1
 	d.powerCut(func(k int) int {
 		if count <= most {

@@ -138,6 +138,17 @@ var scenarios = []scenario{
 		}
 		return chain(v.made("v", ""), v.wrote("v", 0, 32, 0), v.beside(busy("s1")), v.beside(busy("s2")), v.flushed("v"))
 	}},
+	{"first writes beside a flush", func(c *client) error {
+		v := verbs{c}
+		var all []func() error
+		for i := range 2 {
+			name := fmt.Sprint("v", i)
+			all = append(all, v.made(name, ""), v.beside(func() []request {
+				return []request{c.flush(name), c.write(name, 0, 1, 0), c.flush(name), c.write(name, perObject, 1, 0)}
+			}), v.removed(name))
+		}
+		return chain(all...)
+	}},
 	{"remove", func(c *client) error {
 		v := verbs{c}
 		return chain(v.made("v", ""), v.made("w", ""), v.wrote("w", 0, 9, 0), v.flushed("w"), v.removed("w"),

@@ -41,6 +41,7 @@ type Loop struct {
 	unsubmitted []*Channel // with calls that the batch submitted
 	unpublished []*served  // with answers of the batch
 	now         int64      // monotonic time at the start of the batch
+	handled     int        // requests and answers of the batch
 	extents     [256]uint16
 	countAt     int64
 	tickAt      int64
@@ -154,8 +155,8 @@ func (l *Loop) finished() bool {
 // is published once and each peer woken at most once.
 func (l *Loop) batch() bool {
 	now := shm.Monotonic()
-	l.spin.began(now - l.now)
-	l.now = now
+	l.spin.began(now-l.now, l.handled)
+	l.now, l.handled = now, 0
 	work := l.mail.run()
 	for _, c := range l.own {
 		work = c.harvest() || work

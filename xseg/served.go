@@ -99,6 +99,7 @@ func (s *served) take(slot, generation uint32) bool {
 	}
 	r.state = requestBusy // nobody else has it: see left
 	s.received++
+	s.port.loop.handled++
 	s.port.tally.inFlight++
 	if !r.read(s, slot, word) {
 		r.RespondOnLoop(syscall.EINVAL, 0)

@@ -50,6 +50,10 @@ func TestSleepRightsTheWord(t *testing.T) {
 func TestSpinGivesUpWhereItLoses(t *testing.T) {
 	found := func() bool { return true }
 	s := spinner{score: 1}
+	lose := func() {
+		s.found = true
+		s.began(spinLost+1, 1)
+	}
 	rests := func() (n int) {
 		for !s.spin(found) {
 			n++
@@ -57,21 +61,35 @@ func TestSpinGivesUpWhereItLoses(t *testing.T) {
 		}
 		return n
 	}
-	if !s.spin(found) {
-		t.Fatal("no spin")
+	for range 10 {
+		s.found = true
+		if s.began(spinLost+1, lostFew+1); !s.spin(found) {
+			t.Fatal("no spin after losses that many requests have shared")
+		}
 	}
-	s.began(spinLost + 1)
+	if lose(); !s.spin(found) {
+		t.Fatal("no spin after a single loss")
+	}
+	s.began(1, 1)
+	s.found = true
+	s.began(1, 1)
+	if lose(); !s.spin(found) {
+		t.Fatal("no spin after two losses that are far apart")
+	}
+	lose()
 	first := rests()
-	s.began(spinLost + 1)
+	lose()
+	lose()
 	second := rests()
 	if first < penaltyMin || second < 2*first-2 {
 		t.Errorf("%d rests without a spin, then %d", first, second)
 	}
 	for range 20 * 1024 {
-		s.began(1)
 		s.found = true
+		s.began(1, 1)
 	}
-	s.began(spinLost + 1)
+	lose()
+	lose()
 	if third := rests(); third > first+2 {
 		t.Errorf("%d rests without a spin, though spins have paid long since", third)
 	}

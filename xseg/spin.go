@@ -12,10 +12,12 @@ const (
 
 	// A yield that gave the core to somebody who keeps it costs a time slice, 1 ms and more; asleep
 	// we would have been woken onto an idle core, or ahead of him. So the next rests don't spin:
-	// twice as many each time, until spins have been worth it for a while.
+	// twice as many each time, until spins have been worth it for a while. One such loss alone says
+	// nothing (the host of a virtual machine takes the core away as well): it takes two at once.
 	spinLost   = 500_000 // ns from one batch to the next, with the spin between them
-	penaltyMin = 256     // rests
-	penaltyMax = 1 << 16
+	lostFew    = 4       // requests: a loss that more of them share is no reason to give up
+	penaltyMin = 64      // rests
+	penaltyMax = 1 << 12
 )
 
 // spinner learns whether work tends to come within the time of a spin. An idle loop doesn't spin
@@ -24,7 +26,8 @@ type spinner struct {
 	score int  // spins while it is positive
 	found bool // the last rest was a spin that found work
 
-	penalty int // rests without a spin after the next loss
+	lost    int // 2 for each loss not long ago
+	penalty int // rests without a spin after the next losses
 }
 
 // spin looks for work for a while; true if there is some.
@@ -52,14 +55,21 @@ func (s *spinner) spin(found func() bool) bool {
 	}
 }
 
-// began learns, when a batch begins, how long after the one before that is.
-func (s *spinner) began(ns int64) {
+// began learns, when a batch begins, how long after the one before that is, and how many requests
+// and answers that one had.
+func (s *spinner) began(ns int64, handled int) {
 	switch {
 	case !s.found:
+	case ns > spinLost && handled > lostFew:
 	case ns > spinLost:
+		if s.lost += 2; s.lost < 4 {
+			break
+		}
+		s.lost = 0
 		s.penalty = min(max(2*s.penalty, penaltyMin), penaltyMax)
 		s.score = -s.penalty
 	default:
+		s.lost = max(s.lost-1, 0)
 		s.penalty -= (s.penalty + 1023) / 1024
 	}
 	s.found = false

@@ -140,6 +140,7 @@ func (c *Channel) finish(slot uint32) {
 
 // deliverAll tells the users of the calls that have just ended. Loop.
 func (c *Channel) deliverAll() {
+	c.loop.handled += len(c.ended)
 	for i, k := range c.ended {
 		c.ended[i] = nil
 		c.tally.end(k.Op, k.errno != 0, k.serviced)

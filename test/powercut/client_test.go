@@ -284,14 +284,17 @@ func (c *client) asked(what string, op *mapper.Op, finished func(m *model, info 
 	return nil
 }
 
+// readBuffer is that of all nodes: one reads at a time.
+var readBuffer []byte
+
 // read returns the whole content of a volume, until the next read.
 func (c *client) read(name string) ([]byte, error) {
 	v := c.m.volumes[name]
 	op := v.op(vlmcd.Read, 0)
-	if cap(c.n.buffer) < int(v.info.Size) {
-		c.n.buffer = make([]byte, v.info.Size)
+	if cap(readBuffer) < int(v.info.Size) {
+		readBuffer = make([]byte, v.info.Size)
 	}
-	op.Data = c.n.buffer[:v.info.Size]
+	op.Data = readBuffer[:v.info.Size]
 	err := c.n.do(op)
 	if err != nil {
 		err = fmt.Errorf("read %s: %w", name, err)

@@ -46,8 +46,6 @@ type node struct {
 	// before is called before each operation that changes a store, on the caller's thread.
 	before func()
 
-	buffer []byte // of client.read
-
 	mu     sync.Mutex
 	events []event
 	news   chan struct{} // holds one if events were added

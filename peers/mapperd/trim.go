@@ -49,7 +49,8 @@ func (v *volume) finishTrim() error {
 // may have been killed between its append and its sync, and what was read is from a page cache.
 // Precondition: storing is held.
 func (v *volume) syncLastChunk() error {
-	c, _, err := v.chunkFor(v.objects() - 1)
+	rec := v.record()
+	c, _, err := v.chunkFor(mapfmt.ObjectCount(rec.Size, rec.ObjectSize) - 1)
 	if err != nil || c.file == nil || c.settled {
 		return err
 	}

@@ -20,16 +20,15 @@ import (
 // disks are the two stores of a node.
 type disks struct{ maps, blocks *memstore.Store }
 
-func newDisks() disks { return disks{memstore.New(), memstore.New()}.torn() }
-
-// torn makes power cuts tear blocks by sectors.
-func (d disks) torn() disks {
+// newDisks returns empty ones, of which power cuts tear blocks by sectors.
+func newDisks() disks {
+	d := disks{memstore.New(), memstore.New()}
 	d.maps.TearSectors(true)
 	d.blocks.TearSectors(true)
 	return d
 }
 
-func (d disks) clone() disks { return disks{d.maps.Clone(), d.blocks.Clone()}.torn() }
+func (d disks) clone() disks { return disks{d.maps.Clone(), d.blocks.Clone()} }
 
 func (d disks) powerCut(choose func(int) int) disks {
 	return disks{d.maps.PowerCut(choose), d.blocks.PowerCut(choose)}

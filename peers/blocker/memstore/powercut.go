@@ -6,11 +6,13 @@ import (
 )
 
 // Clone returns a store that is this one's equal and shares nothing that changes, as if every
-// process had been killed now: what isn't synced is still seen. Injected faults aren't cloned.
+// process had been killed now: what isn't synced is still seen. Injected faults aren't cloned, what
+// TearSectors says is.
 func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := New()
+	c.tear = s.tear
 	maps.Copy(c.locks, s.locks)
 	seen := map[*inode]*inode{nil: nil}
 	clone := func(n *inode) *inode {

@@ -272,3 +272,14 @@ func TestTornSectors(t *testing.T) {
 		}
 	}
 }
+
+// TestCloneTears: a clone is cut as the store would be that it was made of.
+func TestCloneTears(t *testing.T) {
+	s := memstore.New()
+	s.TearSectors(true)
+	must(t, s, &blocker.Op{Kind: blocker.Create, Name: "x", Data: []byte(block('a'))})
+	must(t, s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: []byte(block('b'))})
+	if got := outcomes(t, s.Clone(), "x"); len(got) != 1<<8 {
+		t.Errorf("%d outcomes of 8 sectors, want %d", len(got), 1<<8)
+	}
+}

@@ -125,23 +125,41 @@ func (f *ChunkFile) readBase(d *reader) (*Chunk, error) {
 // readEntries reads the entries of a base: in the order of their indexes, none twice, none zero. The
 // chunk has the dictionary of the file, so that references need no look-up.
 func (f *ChunkFile) readEntries(d *reader, c *Chunk, n int) {
-	if n > 0 && len(d.rest)/n > 2*(baseEntryHeader+baseLevelBytes) {
+	if n == 0 {
+		return
+	}
+	c.slots = new([ChunkEntries]slot)
+	if len(d.rest)/n > 2*plainBytes {
 		c.tails = make([]tail, 0, n) // most entries have more than an object of their own
 	}
+	p := plainReader{slots: c.slots, refs: f.uuids.usable(), last: -1}
 	var r raw
-	last := -1
-	for range n {
-		index, key, size := r.decode(d.rest)
-		if size == 0 || index <= last || index >= ChunkEntries || r.isZero() {
-			d.fail("entry %d after %d, with %d levels and a bottom of kind %d", index, last, r.levels, r.bottom)
+	for read := 0; read < n; read++ {
+		count := p.run(d.rest, n-read)
+		d.rest = d.rest[count*plainBytes:]
+		c.used += count
+		if read += count; read == n {
 			return
 		}
-		if err := r.check(f.uuids.list); err != nil {
-			d.fail("entry %d: %v", index, err)
+		if p.last = f.readEntry(d, c, &r, p.last); d.err != nil {
 			return
 		}
-		d.rest = d.rest[size:]
-		c.put(index, &r, key)
-		last = index
 	}
+}
+
+// readEntry reads an entry of any form and returns its index, which must be above last. r is room for
+// it, so that not each one has to be cleared.
+func (f *ChunkFile) readEntry(d *reader, c *Chunk, r *raw, last int) int {
+	index, key, size := r.decode(d.rest)
+	if size == 0 || index <= last || index >= ChunkEntries || r.isZero() {
+		d.fail("entry %d after %d, with %d levels and a bottom of kind %d", index, last, r.levels, r.bottom)
+		return last
+	}
+	if err := r.check(f.uuids.list); err != nil {
+		d.fail("entry %d: %v", index, err)
+		return last
+	}
+	d.rest = d.rest[size:]
+	c.put(index, r, key)
+	return index
 }

@@ -21,16 +21,21 @@ func (p *basePlan) isPlain(s *slot) bool {
 
 // measure finds out how much room the entries take, and puts their UUIDs into the dictionary.
 func (p *basePlan) measure() error {
-	if p.c.slots == nil {
+	slots := p.c.slots
+	if slots == nil {
 		return nil
 	}
-	for i := range p.c.slots {
-		s := &p.c.slots[i]
+	last := -1 // the reference of the plain entry before: mostly the same
+	for i := range slots {
+		s := &slots[i]
 		switch {
 		case s.isEmpty():
 		case p.isPlain(s):
-			p.ref(s.ref)
-			p.size += baseEntryHeader + baseLevelBytes
+			if int(s.ref) != last {
+				last = int(s.ref)
+				p.ref(s.ref)
+			}
+			p.size += plainBytes
 		default:
 			r, _, err := p.normal(i, s)
 			if err != nil {
@@ -45,18 +50,21 @@ func (p *basePlan) measure() error {
 // encode writes the entries: index u16, bottom u8, levels u8; per level: ref u16, epoch, birth, mask
 // u64; the key (32 bytes) if there is a bottom. b has room for what measure found.
 func (p *basePlan) encode(b []byte) {
-	if p.c.slots == nil {
+	slots := p.c.slots
+	if slots == nil {
 		return
 	}
-	for i := range p.c.slots {
-		s := &p.c.slots[i]
+	last, ref := -1, uint16(0) // of the plain entry before
+	for i := range slots {
+		s := &slots[i]
 		switch {
 		case s.isEmpty():
 		case p.isPlain(s):
-			head, level := b[:baseEntryHeader], b[baseEntryHeader:baseEntryHeader+baseLevelBytes]
-			putEntryHead(head, i, BottomZero, 1)
-			putBaseLevel(level, p.ref(s.ref), &s.level)
-			b = b[baseEntryHeader+baseLevelBytes:]
+			if int(s.ref) != last {
+				last, ref = int(s.ref), p.ref(s.ref)
+			}
+			putPlain((*[plainBytes]byte)(b), i, ref, &s.level)
+			b = b[plainBytes:]
 		default:
 			r, key, _ := p.normal(i, s) // measure has seen that it doesn't fail
 			b = b[r.encode(b, i, key[:]):]

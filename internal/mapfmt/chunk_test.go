@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -456,6 +457,41 @@ func TestChunkBaseOrder(t *testing.T) {
 		_, _, err := DecodeChunk(reframe(data, len(data)), testChunkID, 4<<20)
 		if (err == nil) != good || err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("second entry has index %d: %v", index, err)
+		}
+	}
+}
+
+// TestChunkBaseEntry: an entry of a base that its CRC vouches for is checked all the same, whatever
+// stands before it; and one that isn't plain between plain ones is read as it is.
+func TestChunkBaseEntry(t *testing.T) {
+	var c Chunk
+	for i := range 4 {
+		e := Entry{NumLevels: 1, Levels: [4]Level{{testChunkID.Owner, 7, uint64(i), 1}}}
+		if i == 2 {
+			e.Bottom, e.Key = BottomHashed, [32]byte{7}
+		}
+		if err := c.Set(i, &e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good, _ := mustEncode(t, 4<<20, &c)
+	_, got, err := DecodeChunk(good, testChunkID, 4<<20)
+	if err != nil || got.Len() != 4 || got.Get(2) != c.Get(2) || got.Get(3) != c.Get(3) {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	const uuid, first = chunkHeader, chunkHeader + 16
+	for name, damage := range map[string]func(b []byte){
+		"empty mask":      func(b []byte) { clear(b[first+22 : first+30]) },
+		"no such UUID":    func(b []byte) { b[first+4] = 1 },
+		"UUID of nothing": func(b []byte) { clear(b[uuid : uuid+16]) },
+		"four levels":     func(b []byte) { b[first+3] = 4 },
+		"neither":         func(b []byte) { b[first+3] = 0 },
+		"last, no mask":   func(b []byte) { at := first + 3*30 + 32; clear(b[at+22 : at+30]) },
+	} {
+		b := slices.Clone(good)
+		damage(b)
+		if _, _, err := DecodeChunk(reframe(b, len(b)), testChunkID, 4<<20); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -48,3 +48,11 @@ func (d *dictionary) reindex() {
 		d.index[u] = uint16(i)
 	}
 }
+
+// usable returns how many references, from 0 on, name a UUID; 0 if any of them names none.
+func (d *dictionary) usable() int {
+	if slices.Contains(d.list, UUID{}) {
+		return 0
+	}
+	return len(d.list)
+}

@@ -149,3 +149,14 @@ func TestArguments(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestStolenLine(t *testing.T) {
+	now := readProcessorTimes()
+	if now.all == 0 || now.stolen > now.all {
+		t.Errorf("%+v", now)
+	}
+	atStart = processorTimes{}
+	if line := stolenLine(); !strings.Contains(line, "% to others") {
+		t.Errorf("%q", line)
+	}
+}

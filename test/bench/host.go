@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,44 @@ func hostLines() string {
 	return fmt.Sprintf("`%s`\n\n%d cores (%s), Linux %s, %s. Load of the machine before: %s.\n",
 		"go run ./test/bench "+strings.Join(os.Args[1:], " "), runtime.NumCPU(), cpuModel(), kernel(), runtime.Version(),
 		load)
+}
+
+// processorTimes are the machine's, in ticks since boot: all, and what a host of virtual machines
+// gave to others while we wanted it.
+type processorTimes struct{ all, stolen uint64 }
+
+// atStart is read before anything is measured.
+var atStart = readProcessorTimes()
+
+func readProcessorTimes() (t processorTimes) {
+	text, _ := os.ReadFile("/proc/stat") // zeros if there is none: then nothing is said
+	line, _, _ := strings.Cut(string(text), "\n")
+	for i, field := range strings.Fields(line) {
+		n, err := strconv.ParseUint(field, 10, 64)
+		if err != nil || i > stolenField {
+			continue // the name; guests' time is counted in user's already
+		}
+		t.all += n
+		if i == stolenField {
+			t.stolen = n
+		}
+	}
+	return t
+}
+
+// stolenField is where /proc/stat has the stolen time, counted from the name of the line.
+const stolenField = 8
+
+// stolenLine says how much of the machine others had during the run: where it isn't next to
+// nothing, single numbers say little, and medians of ratios not much more.
+func stolenLine() string {
+	now := readProcessorTimes()
+	all, stolen := now.all-atStart.all, now.stolen-atStart.stolen
+	if all == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nOf the processors' time during the run the host of this virtual machine gave %.0f %% to others.\n",
+		100*float64(stolen)/float64(all))
 }
 
 func kernel() string {

@@ -83,6 +83,7 @@ func measureMaps(ctx context.Context, o *mapsOptions) error {
 		}
 		text += "\n" + markdown
 	}
+	text += stolenLine()
 	fmt.Print(text)
 	if o.out == "" {
 		return nil

@@ -82,6 +82,7 @@ func measureAll(ctx context.Context, o *options) error {
 		}
 		text += "\n" + markdown
 	}
+	text += stolenLine()
 	fmt.Print(text)
 	if o.out == "" {
 		return nil

@@ -217,6 +217,17 @@ var scenarios = []scenario{
 		return chain(func() error { return c.create("v", "", 8*perObject) }, each(0), v.snapped("v", "s"),
 			v.wrote("v", 1, 1, 0), v.flushed("v"), each(9), v.flushed("v"), each(17), v.flushed("v"))
 	}},
+	{"torn append", func(c *client) error {
+		v := verbs{c}
+		return chain(func() error { return c.create("v", "", 8*perObject) }, v.wrote("v", 0, 1, 0), v.flushed("v"),
+			func() error {
+				var all []request
+				for i := range 7 {
+					all = append(all, c.write("v", (i+1)*perObject, 1, 0))
+				}
+				return c.do(all...)
+			}, v.flushed("v"))
+	}},
 	{"long append", func(c *client) error {
 		v := verbs{c}
 		all := []func() error{v.made("v", ""), v.wrote("v", 0, 8, 0), v.flushed("v"), v.snapped("v", "s")}

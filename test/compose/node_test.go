@@ -19,7 +19,7 @@ import (
 type node struct {
 	t            testing.TB
 	rng          *rand.Rand
-	maps, blocks *memstore.Store
+	maps, blocks blocker.Store
 	pending      string
 	mapper       *mapperd.Engine
 	composer     *vlmcd.Engine
@@ -32,7 +32,12 @@ type node struct {
 }
 
 func newNode(t testing.TB, seed uint64) *node {
-	n := &node{t: t, rng: rand.New(rand.NewPCG(seed, 3)), maps: memstore.New(), blocks: memstore.New(),
+	return newNodeOn(t, seed, memstore.New(), memstore.New())
+}
+
+// newNodeOn is newNode over stores that live longer.
+func newNodeOn(t testing.TB, seed uint64, maps, blocks blocker.Store) *node {
+	n := &node{t: t, rng: rand.New(rand.NewPCG(seed, 3)), maps: maps, blocks: blocks,
 		pending: t.TempDir(), news: make(chan struct{}, 1)}
 	n.startMapper()
 	n.startComposer()

@@ -37,7 +37,9 @@ func (p *program) one(d *disk, op vlmcd.Op) *vlmcd.Op {
 	return r.op
 }
 
-func (p *program) say(format string, args ...any) { p.log = append(p.log, fmt.Sprintf(format, args...)) }
+func (p *program) say(format string, args ...any) {
+	p.log = append(p.log, fmt.Sprintf(format, args...))
+}
 
 func (p *program) newName() string {
 	p.names++

@@ -34,7 +34,7 @@ func parseMaps(args []string) (*mapsOptions, error) {
 	flags.IntVar(&o.whole, "whole", 5, "removals of a volume whose map is full")
 	flags.IntVar(&o.clones, "clones", 10_000, "clones of one snapshot")
 	flags.IntVar(&o.names, "names", 100_000, "volumes in the store that is listed")
-	flags.DurationVar(&o.time, "time", 100*time.Millisecond, "length of one measurement of encode and decode")
+	flags.DurationVar(&o.time, "time", 20*time.Millisecond, "length of one measurement of encode and decode")
 	flags.StringVar(&o.only, "only", "", "run only operations, clones, memory, codec or list; nothing is written")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

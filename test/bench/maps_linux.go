@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,4 +26,11 @@ func fileSystem(dir string) string {
 		return "tmpfs, where a sync costs nothing: these numbers mean little"
 	}
 	return fmt.Sprintf("a file system of type %#x", int64(st.Type))
+}
+
+// processorTime is what all threads of this process have used.
+func processorTime() (time.Duration, error) {
+	var t unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
+	return time.Duration(t.Nano()), err
 }

@@ -48,7 +48,13 @@ func newLab(t testing.TB, f fault) *lab {
 			t.Error(err)
 		}
 	})
-	return &lab{t: t, dir: dir, fault: f, clean: map[string]bool{}}
+	l := &lab{t: t, dir: dir, fault: f, clean: map[string]bool{}}
+	t.Cleanup(func() {
+		if f.make == nil {
+			explored += l.states
+		}
+	})
+	return l
 }
 
 // empty returns the name of an empty directory.

@@ -162,6 +162,8 @@ func (n *node) stepAsItComes() bool {
 
 // wait returns when an event was added; false if none is for long.
 func (n *node) wait() bool {
+	start := time.Now()
+	defer func() { longestWait = max(longestWait, time.Since(start)) }()
 	select {
 	case <-n.news:
 		return true

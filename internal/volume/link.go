@@ -48,7 +48,8 @@ func (c *Client) connect(ctx context.Context, to xseg.PortNo) (*link, error) {
 	if l.ch != nil {
 		return l, nil
 	}
-	opts := xseg.ChannelOptions{Slots: c.opts.Slots, BufferBytes: c.opts.BufferBytes, Wait: true}
+	opts := xseg.ChannelOptions{Slots: c.opts.Slots, BufferBytes: c.opts.BufferBytes, Wait: true,
+		RecoverySeconds: c.opts.RecoverySeconds}
 	if to == c.mapper {
 		opts.Slots, opts.BufferBytes = mapperSlots, mapperBufferBytes
 	}

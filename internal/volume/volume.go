@@ -26,6 +26,9 @@ type Options struct {
 	PortEnd     xseg.PortNo
 	Slots       int   // per channel; 0 = 64
 	BufferBytes int64 // of each channel's buffer area; 0 = 16 MiB
+	// RecoverySeconds: how long a request waits for the successor of a dead peer before it fails
+	// with xseg.ErrNotRunning; 0 = for ever.
+	RecoverySeconds int
 	// Handler serves requests to the client's own port; nil: it takes none.
 	Handler xseg.Handler
 }

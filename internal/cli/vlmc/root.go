@@ -28,13 +28,17 @@ func New() *cobra.Command {
 	return root
 }
 
+// recoverySeconds is how long a command waits for a peer that has died: far longer than any restart
+// takes, but not for ever where the whole node has ended.
+const recoverySeconds = 60
+
 // onNode runs f as a client of the node that the flags name.
 func onNode(cmd *cobra.Command, app *cli.App, f func(context.Context, *volume.Client) error) error {
 	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
-	c, err := volume.Dial(cmd.Context(), cfg, volume.Options{Role: "vlmc"})
+	c, err := volume.Dial(cmd.Context(), cfg, volume.Options{Role: "vlmc", RecoverySeconds: recoverySeconds})
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,14 @@ func (c *Channel) GetOnLoop(dataBytes int) *Call {
 	if dataBytes != 0 || len(c.spare) == 0 && !c.stock() {
 		return c.Get(dataBytes)
 	}
-	k := c.calls[c.spare[len(c.spare)-1]]
-	c.spare = c.spare[:len(c.spare)-1]
+	return c.pop(&c.spare)
+}
+
+// pop takes the last slot of a list of free ones, for its user.
+func (c *Channel) pop(list *[]uint32) *Call {
+	last := len(*list) - 1
+	k := c.calls[(*list)[last]]
+	*list = (*list)[:last]
 	k.clear()
 	k.phase = callHeld
 	return k
@@ -86,10 +92,7 @@ func (c *Channel) take(dataBytes int) *Call {
 		c.wantRoom()
 		return nil
 	}
-	k := c.calls[c.free[len(c.free)-1]]
-	c.free = c.free[:len(c.free)-1]
-	k.clear()
-	k.phase = callHeld
+	k := c.pop(&c.free)
 	if n > 0 {
 		k.firstPage, k.nrPages = int32(first), int32(n)
 		k.dataOff = Offset(c.base + uint64(first)*PageSize)
@@ -119,7 +122,7 @@ func (c *Channel) growSlots() {
 // asked for it once, as long as it may have some. Under mu.
 func (c *Channel) wantRoom() {
 	c.starved.Store(true)
-	if len(c.free) == 0 && !c.asked && !c.closed {
+	if len(c.free) == 0 && !c.asked {
 		c.asked = true
 		c.loop.Post(c.unspared)
 	}
@@ -226,10 +229,15 @@ func (k *Call) PutOnLoop() {
 		k.Put()
 		return
 	}
-	k.data, k.User, k.Done = nil, nil, nil
-	k.phase = callFree
+	k.forget()
 	c.view.Free(k.slot, k.generation)
 	c.spare = append(c.spare, k.slot)
+}
+
+// forget ends a call for its user.
+func (k *Call) forget() {
+	k.data, k.User, k.Done = nil, nil, nil
+	k.phase = callFree
 }
 
 // release puts a call into the free list; true if somebody waits for room. Under mu.
@@ -238,8 +246,7 @@ func (c *Channel) release(k *Call) bool {
 		c.pages.Give(int(k.firstPage), int(k.nrPages))
 		k.nrPages = 0
 	}
-	k.data, k.User, k.Done = nil, nil, nil
-	k.phase = callFree
+	k.forget()
 	if !c.closed {
 		c.view.Free(k.slot, k.generation)
 	}

@@ -48,13 +48,7 @@ func parseMaps(args []string) (*mapsOptions, error) {
 	return &o, nil
 }
 
-// mapsPart is one chapter of the results.
-type mapsPart struct {
-	name string
-	run  func(ctx context.Context, o *mapsOptions) (markdown string, err error)
-}
-
-var mapsParts = []mapsPart{
+var mapsParts = []part[mapsOptions]{
 	{"operations", mapOperations},
 	{"clones", manyClones},
 	{"memory", mapMemory},
@@ -71,22 +65,6 @@ func maps(ctx context.Context, args []string) error {
 }
 
 func measureMaps(ctx context.Context, o *mapsOptions) error {
-	text := hostLines() + fmt.Sprintf("The stores lie on %s.\n", fileSystem(o.dir))
-	for _, p := range mapsParts {
-		if o.only != "" && o.only != p.name {
-			continue
-		}
-		progress("%s …", p.name)
-		markdown, err := p.run(ctx, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		text += "\n" + markdown
-	}
-	text += stolenLine()
-	fmt.Print(text)
-	if o.out == "" {
-		return nil
-	}
-	return writeBetween(o.out, "maps", text)
+	head := hostLines() + fmt.Sprintf("The stores lie on %s.\n", fileSystem(o.dir))
+	return measureParts(ctx, "maps", head, mapsParts, o, o.only, o.out)
 }

@@ -47,13 +47,7 @@ func parse(args []string) (*options, error) {
 	return &o, nil
 }
 
-// part is one chapter of the results.
-type part struct {
-	name string
-	run  func(ctx context.Context, o *options) (markdown string, err error)
-}
-
-var parts = []part{
+var parts = []part[options]{
 	{"roundtrip", roundTrips},
 	{"allocations", allocations},
 	{"idle", idleNode},
@@ -70,24 +64,7 @@ func transport(ctx context.Context, args []string) error {
 }
 
 func measureAll(ctx context.Context, o *options) error {
-	text := hostLines()
-	for _, p := range parts {
-		if o.only != "" && o.only != p.name {
-			continue
-		}
-		progress("%s …", p.name)
-		markdown, err := p.run(ctx, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		text += "\n" + markdown
-	}
-	text += stolenLine()
-	fmt.Print(text)
-	if o.out == "" {
-		return nil
-	}
-	return writeBetween(o.out, "transport", text)
+	return measureParts(ctx, "transport", hostLines(), parts, o, o.only, o.out)
 }
 
 // progress tells on standard error what goes on; the results go to standard output.

@@ -28,8 +28,13 @@ type Device interface {
 // a finished write or an observation has established; any stamp in unsure was sent, and its answer
 // never came, so it may be there or not. 0 = the block as it was at the beginning.
 type Checker struct {
-	Seed   uint64 // tells devices apart, so that a block of another volume never checks
-	blocks []block
+	Seed uint64 // tells devices apart, so that a block of another volume never checks
+	// Spared is how many blocks at the end Run leaves alone; somebody else writes them.
+	Spared int
+	// Forgive (may be nil) says which errors of single operations Run goes on after. What a write
+	// that failed so has left is unsure.
+	Forgive func(error) bool
+	blocks  []block
 }
 
 type block struct {
@@ -37,6 +42,7 @@ type block struct {
 	next   uint64
 	acked  uint64
 	unsure []uint64
+	back   *rollback // one that is under way
 }
 
 // NewChecker returns a checker of n blocks that are as they were (all zeros).
@@ -103,7 +109,7 @@ func (c *Checker) Write(ctx context.Context, d Device, i int, buf []byte) error 
 		return fmt.Errorf("write block %d: %w", i, err)
 	}
 	// The answer came: older writes whose answers never came must not show any more.
-	b.acked, b.unsure = stamp, b.unsure[:0]
+	b.establish(stamp)
 	return nil
 }
 
@@ -123,8 +129,26 @@ func (c *Checker) Check(ctx context.Context, d Device, i int, buf []byte) error 
 	if !b.allows(stamp) {
 		return &WrongError{i, fmt.Sprintf("stamp %d, allowed %d or one of %v", stamp, b.acked, b.unsure)}
 	}
-	b.acked, b.unsure = stamp, b.unsure[:0]
+	b.establish(stamp)
 	return nil
+}
+
+// establish notes that the block holds stamp, and nothing older any more: but a rollback that is
+// under way may still come.
+func (b *block) establish(stamp uint64) {
+	b.acked, b.unsure = stamp, b.unsure[:0]
+	if b.back != nil && b.back.to != stamp {
+		b.unsure = append(b.unsure, b.back.to)
+	}
+}
+
+// oldest is the least stamp that the block may hold.
+func (b *block) oldest() uint64 {
+	least := b.acked
+	for _, s := range b.unsure {
+		least = min(least, s)
+	}
+	return least
 }
 
 func (b *block) allows(stamp uint64) bool {
@@ -152,102 +176,6 @@ func (c *Checker) CheckAll(ctx context.Context, d Device) error {
 	buf := make([]byte, BlockSize)
 	for i := range c.blocks {
 		if err := c.Check(ctx, d, i, buf); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Bounds is what a snapshot may hold, block by block: stamps from Low to High.
-type Bounds struct{ Low, High []uint64 }
-
-// Low notes the newest acknowledged stamp of each block: call it before the snapshot is asked for.
-func (c *Checker) Low() []uint64 {
-	return c.stamps(func(b *block) uint64 { return b.acked })
-}
-
-// High notes the newest stamp sent of each block: call it after the snapshot was answered.
-func (c *Checker) High() []uint64 {
-	return c.stamps(func(b *block) uint64 { return b.next })
-}
-
-func (c *Checker) stamps(get func(*block) uint64) []uint64 {
-	all := make([]uint64, len(c.blocks))
-	for i := range c.blocks {
-		c.blocks[i].mu.Lock()
-		all[i] = get(&c.blocks[i])
-		c.blocks[i].mu.Unlock()
-	}
-	return all
-}
-
-// CheckSnapshot checks that every block of a snapshot lies within its bounds, and returns what it
-// holds: a later check passes it as both bounds.
-func (c *Checker) CheckSnapshot(ctx context.Context, d Device, bounds Bounds) ([]uint64, error) {
-	buf, got := make([]byte, BlockSize), make([]uint64, len(c.blocks))
-	for i := range c.blocks {
-		if err := d.ReadAt(ctx, buf, int64(i)*BlockSize); err != nil {
-			return nil, fmt.Errorf("read block %d of the snapshot: %w", i, err)
-		}
-		stamp, err := c.stamp(buf, i)
-		if err != nil {
-			return nil, &WrongError{i, err.Error()}
-		}
-		if stamp < bounds.Low[i] || stamp > bounds.High[i] {
-			return nil, &WrongError{i, fmt.Sprintf("stamp %d, allowed %d to %d", stamp, bounds.Low[i], bounds.High[i])}
-		}
-		got[i] = stamp
-	}
-	return got, nil
-}
-
-// Fork returns a checker for a clone of a snapshot that holds the given stamps: it knows these
-// blocks, written under the same seed, as the clone's own.
-func (c *Checker) Fork(stamps []uint64) *Checker {
-	f := NewChecker(len(stamps), c.Seed)
-	for i, s := range stamps {
-		// New stamps of the clone start far above, so that a block that leaks from the origin
-		// into the clone, or back, never has an allowed stamp.
-		f.blocks[i].acked, f.blocks[i].next = s, s+1<<32
-	}
-	return f
-}
-
-// Run writes, and now and then checks and flushes, with the given number of workers until ctx
-// ends or something is wrong. Errors that come because ctx ended are not reported.
-func (c *Checker) Run(ctx context.Context, d Device, workers int, seed uint64) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var first error
-	for w := range workers {
-		wg.Go(func() {
-			if err := c.worker(ctx, d, rand.New(rand.NewPCG(seed, uint64(w)))); err != nil && ctx.Err() == nil {
-				mu.Lock()
-				first = errors.Join(first, err)
-				mu.Unlock()
-				cancel(err)
-			}
-		})
-	}
-	wg.Wait()
-	return first
-}
-
-func (c *Checker) worker(ctx context.Context, d Device, rng *rand.Rand) error {
-	buf := make([]byte, BlockSize)
-	for ctx.Err() == nil {
-		var err error
-		switch i := rng.IntN(len(c.blocks)); rng.IntN(20) {
-		case 0:
-			err = d.Flush(ctx)
-		case 1, 2, 3, 4, 5:
-			err = c.Check(ctx, d, i, buf)
-		default:
-			err = c.Write(ctx, d, i, buf)
-		}
-		if err != nil {
 			return err
 		}
 	}

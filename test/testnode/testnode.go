@@ -31,10 +31,21 @@ type Node struct {
 	// URI is the NBD URI of the ready line.
 	URI string
 
-	t   testing.TB
-	cmd *exec.Cmd
-	log *lockedBuffer
+	t    testing.TB
+	opts Options
+	cmd  *exec.Cmd
+	log  *lockedBuffer
 }
+
+// Options are what a node may differ in. The zero value is what Start starts.
+type Options struct {
+	Dir string   // the node's directory; "" = a new one
+	Bin string   // where the binaries lie; "" = those of EnvBin, or else built from this tree
+	Env []string // added to the environment of all its processes
+}
+
+// EnvBin names a directory with other binaries, for tests that run themselves against faulty ones.
+const EnvBin = "ARCHIPELAGO_TEST_BIN"
 
 // lockedBuffer keeps what the node logs, for when the test fails.
 type lockedBuffer struct {
@@ -78,7 +89,16 @@ func TempDir(t testing.TB) string {
 // Start starts a node in a new directory. It ends with the test.
 func Start(t testing.TB) *Node {
 	t.Helper()
-	n := &Node{Dir: filepath.Join(TempDir(t), "node"), t: t, log: &lockedBuffer{}}
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start of a node that differs.
+func StartWith(t testing.TB, o Options) *Node {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(TempDir(t), "node")
+	}
+	n := &Node{Dir: o.Dir, t: t, opts: o, log: &lockedBuffer{}}
 	n.Run()
 	t.Cleanup(func() {
 		n.Stop()
@@ -92,7 +112,8 @@ func Start(t testing.TB) *Node {
 // Run starts the node (again) and waits for its ready line.
 func (n *Node) Run() {
 	n.t.Helper()
-	n.cmd = exec.Command(Binary(n.t, "archipelago"), "run", "-d", n.Dir)
+	n.cmd = exec.Command(n.binary("archipelago"), "run", "-d", n.Dir)
+	n.cmd.Env = append(os.Environ(), n.opts.Env...)
 	n.cmd.Stderr = n.log
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
@@ -219,7 +240,7 @@ func (n *Node) Dial() *volume.Client {
 // Vlmc runs vlmc on the node and returns its standard output; a failure ends the test.
 func (n *Node) Vlmc(args ...string) string {
 	n.t.Helper()
-	cmd := exec.Command(Binary(n.t, "vlmc"), append([]string{"-d", n.Dir}, args...)...)
+	cmd := exec.Command(n.binary("vlmc"), append([]string{"-d", n.Dir}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -227,6 +248,20 @@ func (n *Node) Vlmc(args ...string) string {
 		n.t.Fatalf("vlmc %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out)
+}
+
+// Log returns what the node has logged so far.
+func (n *Node) Log() string { return n.log.String() }
+
+// Supervisor is the process id of the supervisor.
+func (n *Node) Supervisor() int { return n.cmd.Process.Pid }
+
+func (n *Node) binary(name string) string {
+	n.t.Helper()
+	if n.opts.Bin != "" {
+		return filepath.Join(n.opts.Bin, name)
+	}
+	return Binary(n.t, name)
 }
 
 var build struct {
@@ -246,6 +281,9 @@ func Binary(t testing.TB, name string) string {
 }
 
 func buildAll() {
+	if build.dir = os.Getenv(EnvBin); build.dir != "" {
+		return
+	}
 	build.dir, build.err = filepath.Abs("../../bin")
 	if build.err != nil {
 		return

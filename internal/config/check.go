@@ -139,10 +139,11 @@ func (r *reader) checkPresent() {
 
 // checkShared: what two roles must not have in common.
 func (r *reader) checkShared() {
-	dirs, sockets := map[string]string{}, map[string]string{}
+	dirs, sockets, mounts := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, x := range r.cfg.Roles {
 		r.unique(dirs, x.Name, "archip_dir", x.ArchipDir)
 		r.unique(sockets, x.Name, "socket", x.Socket)
+		r.unique(mounts, x.Name, "mountpoint", x.Mountpoint)
 	}
 }
 

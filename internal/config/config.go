@@ -16,6 +16,7 @@ const (
 	TypeMapper = "mapperd"
 	TypeVlmcd  = "vlmcd"
 	TypeNBD    = "nbdd"
+	TypeFuse   = "fused"
 )
 
 // Config is the whole configuration of a node.
@@ -34,7 +35,9 @@ type Config struct {
 
 	NodeName string
 	Nodes    string // "single" or "shared"
-	CephConf string // path
+	// MapDriver makes block devices of volumes: "auto", "xsegbd", "nbd" or "loop".
+	MapDriver string
+	CephConf  string // path
 
 	XsegbdStart, XsegbdEnd int
 	VtoolStart, VtoolEnd   int
@@ -65,7 +68,7 @@ type Role struct {
 	Pool    string
 	CephxID string // "" = the cluster's default user
 
-	// mapperd, vlmcd, nbdd
+	// mapperd, vlmcd, nbdd, fused
 	BlockerbPort int // data blocker
 	BlockermPort int // map blocker
 	MapperPort   int
@@ -76,6 +79,9 @@ type Role struct {
 
 	// nbdd
 	Socket string // path of the NBD socket
+
+	// fused
+	Mountpoint string // directory in which the volumes appear as files
 }
 
 // Role returns the role of that name, or nil.

@@ -18,6 +18,7 @@ func defaults() *Config {
 		SegmentAlignment: onlyAlign,
 		RuntimeDir:       "/run/archipelago",
 		Nodes:            "shared",
+		MapDriver:        "auto",
 		CephConf:         "/etc/ceph/ceph.conf",
 		XsegbdStart:      0,
 		XsegbdEnd:        499,
@@ -50,7 +51,7 @@ func roleDefaults(name, typ string) Role {
 	switch typ {
 	case TypeFile:
 		r.NrOps, r.NrThreads, r.FDCache, r.Cache = 64, 64, 512, "writeback"
-	case TypeNBD:
+	case TypeNBD, TypeFuse:
 		r.NrOps = 256
 	}
 	return r

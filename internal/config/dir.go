@@ -29,6 +29,7 @@ func ForDir(dir string) (*Config, error) {
 	c.Nodes = "single"
 	c.derive()
 	c.Roles = dirRoles(real, c.RuntimeDir)
+	c.SetFuse(c.fuseMarked())
 	if err := c.checkRuntimeDir(); err != nil {
 		return nil, err
 	}

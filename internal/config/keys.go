@@ -59,6 +59,9 @@ var globalKeys = []Key{
 		rule:   orEmpty(name(nodeName, "1 to 63 of A-Z a-z 0-9 . _ -, starting with a letter or digit")),
 		global: func(c *Config) any { return &c.NodeName },
 	}, {
+		Name: "map_driver", Doc: "What makes a volume a block device.",
+		rule: oneOf("auto", "xsegbd", "nbd", "loop"), global: func(c *Config) any { return &c.MapDriver },
+	}, {
 		Name: "nodes", Doc: "Whether this node alone uses the storage, or several share it.",
 		rule: oneOf("single", "shared"), global: func(c *Config) any { return &c.Nodes },
 	},

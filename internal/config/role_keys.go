@@ -2,7 +2,7 @@ package config
 
 var (
 	blockers = []string{TypeFile, TypeRados}
-	allTypes = []string{TypeFile, TypeRados, TypeMapper, TypeVlmcd, TypeNBD}
+	allTypes = []string{TypeFile, TypeRados, TypeMapper, TypeVlmcd, TypeNBD, TypeFuse}
 )
 
 var roleKeys = []Key{
@@ -66,11 +66,11 @@ var roleKeys = []Key{
 		rule: number(0, maxPorts-1), role: func(r *Role) any { return &r.BlockerbPort },
 	}, {
 		Name: "mapper_port", Doc: "Port of the mapper.",
-		Types: []string{TypeVlmcd, TypeNBD}, Required: true,
+		Types: []string{TypeVlmcd, TypeNBD, TypeFuse}, Required: true,
 		rule: number(0, maxPorts-1), role: func(r *Role) any { return &r.MapperPort },
 	}, {
 		Name: "vlmcd_port", Doc: "First port of the composer.",
-		Types: []string{TypeNBD}, Required: true,
+		Types: []string{TypeNBD, TypeFuse}, Required: true,
 		rule: number(0, maxPorts-1), role: func(r *Role) any { return &r.VlmcdPort },
 	}, {
 		Name:  "copy_up_rate",
@@ -81,6 +81,10 @@ var roleKeys = []Key{
 		Name: "socket", Doc: "Path of the NBD socket; '' means nbd.sock in RUNTIME_DIR.",
 		Types: []string{TypeNBD},
 		rule:  orEmpty(path(maxSocket)), role: func(r *Role) any { return &r.Socket },
+	}, {
+		Name: "mountpoint", Doc: "Directory in which the volumes appear as files; '' means volumes in RUNTIME_DIR.",
+		Types: []string{TypeFuse},
+		rule:  orEmpty(path(maxPathBytes)), role: func(r *Role) any { return &r.Mountpoint },
 	},
 }
 

@@ -103,6 +103,9 @@ func (r *reader) role(role *Role, at place, byName map[string]field) {
 	if role.Type == TypeNBD && role.Socket == "" {
 		role.Socket = r.cfg.RuntimeDir + "/" + nbdSocket
 	}
+	if role.Type == TypeFuse && role.Mountpoint == "" {
+		role.Mountpoint = r.cfg.RuntimeDir + "/" + volumesDir
+	}
 }
 
 // ports settles the two ways to say which ports a role has.

@@ -46,20 +46,22 @@ var law = map[string][]string{
 	"internal/nbd":             {},
 	"internal/nbd/client":      {"internal/nbd"},
 	"internal/node":            {"internal/config", "xseg", "peers"},
-	"internal/cli":             {"internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
+	"internal/cli":             {"internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
+	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
 	"xseg/internal/abigen":     {},
-	"internal/cli/vlmc":        {"internal/cli", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
+	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
 	"internal/cli/xseg":        {"internal/cli", "internal/config", "xseg"},
-	"internal/cli/archipelago": {"internal/cli", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
+	"internal/cli/archipelago": {"internal/cli", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }
 
 // thirdParty says which folders may use which module beside tests.
 var thirdParty = map[string][]string{
-	"golang.org/x/sys":       {"*"},
-	"github.com/spf13/cobra": {"internal/cli", "cmd"},
-	"github.com/spf13/pflag": {"internal/cli", "cmd"},
-	"go.starlark.net":        {"internal/config"},
+	"golang.org/x/sys":          {"*"},
+	"github.com/spf13/cobra":    {"internal/cli", "cmd"},
+	"github.com/spf13/pflag":    {"internal/cli", "cmd"},
+	"go.starlark.net":           {"internal/config"},
+	"github.com/hanwen/go-fuse": {"peers/fused"},
 }
 
 // testOnly are modules that any test may use and no product code.

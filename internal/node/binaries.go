@@ -16,6 +16,7 @@ var binaries = map[string]string{
 	config.TypeMapper: "archip-mapperd",
 	config.TypeVlmcd:  "archip-vlmcd",
 	config.TypeNBD:    "archip-nbdd",
+	config.TypeFuse:   "archip-fused",
 }
 
 // Program returns the path of the program for a type of role: beside the running program, so that

@@ -17,6 +17,7 @@ import (
 
 func newRunCommand(app *cli.App) *cobra.Command {
 	var opts node.Options
+	var fuse bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a node in the foreground",
@@ -27,16 +28,17 @@ func newRunCommand(app *cli.App) *cobra.Command {
 			"to standard error. A second signal ends the stop at once by killing all processes; what\n" +
 			"wasn't flushed then is lost only if the machine goes down before the next run.",
 		Args: cli.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, app, opts) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, app, opts, fuse) },
 	}
 	cmd.Flags().DurationVar(&opts.Watchdog, "watchdog", node.DefaultWatchdog,
 		"kill a peer that is silent for this long; negative: never")
 	cmd.Flags().DurationVar(&opts.StopTimeout, "stop-timeout", node.DefaultStopTimeout,
 		"kill a peer that takes longer to stop")
+	cmd.Flags().BoolVar(&fuse, "fuse", false, "with -d: show volumes as files, too (see docs/devices.md)")
 	return cmd
 }
 
-func run(cmd *cobra.Command, app *cli.App, opts node.Options) error {
+func run(cmd *cobra.Command, app *cli.App, opts node.Options, fuse bool) error {
 	src, err := config.Locate(app.Dir, app.File)
 	if err != nil {
 		return err
@@ -50,6 +52,10 @@ func run(cmd *cobra.Command, app *cli.App, opts node.Options) error {
 	if err != nil {
 		return err
 	}
+	if fuse && cfg.Dir == "" {
+		return cli.Usagef("--fuse goes with -d; a configuration file lists fused in roles")
+	}
+	cfg.SetFuse(fuse)
 	// Whoever read the log or the ready line may go away: that must not end the node. Caught, not
 	// ignored, because peers would inherit the latter.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)

@@ -49,10 +49,11 @@ var law = map[string][]string{
 	"internal/cli":             {"internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
 	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
+	"internal/systemd":         {},
 	"xseg/internal/abigen":     {},
 	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
 	"internal/cli/xseg":        {"internal/cli", "internal/config", "xseg"},
-	"internal/cli/archipelago": {"internal/cli", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
+	"internal/cli/archipelago": {"internal/cli", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }
 
 // thirdParty says which folders may use which module beside tests.
@@ -61,6 +62,7 @@ var thirdParty = map[string][]string{
 	"github.com/spf13/cobra":    {"internal/cli", "cmd"},
 	"github.com/spf13/pflag":    {"internal/cli", "cmd"},
 	"go.starlark.net":           {"internal/config"},
+	"github.com/godbus/dbus/v5": {"internal/systemd"},
 	"github.com/hanwen/go-fuse": {"peers/fused"},
 }
 

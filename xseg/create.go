@@ -35,9 +35,8 @@ func createSegment(spec Spec, opts CreateOptions) error {
 	if err != nil {
 		return err
 	}
-	t := tablesFor(spec.Ports)
-	t.size = uint64(spec.SizeMiB) << 20
-	f, err := shm.CreateFile(int64(t.size), int64(t.heap), fileMode(opts.Group))
+	t := tablesFor(spec.Ports, spec.SizeMiB)
+	f, err := shm.CreateFile(int64(t.size), int64(t.volumes), fileMode(opts.Group))
 	if err != nil {
 		return noMemory(err)
 	}
@@ -83,10 +82,11 @@ func fillHeader(h *abi.Header, t *tables, name, dir string) {
 	h.Magic, h.AbiVersion = abi.Magic, abi.Version
 	h.HeaderSize, h.PortSize, h.WaiterSize = headerSize, portSize, waiterSize
 	h.ChannelSize, h.ChannelHeaderSize, h.SlotSize = channelSize, chanHdrSize, slotSize
-	h.PageShift = abi.PageShift
-	h.NrPorts, h.NrWaiters, h.NrChannels = t.nrPorts, t.nrWaiters, t.nrChannels
+	h.PageShift, h.VolumeSize = abi.PageShift, volumeSize
+	h.NrPorts, h.NrWaiters, h.NrChannels, h.NrVolumes = t.nrPorts, t.nrWaiters, t.nrChannels, t.nrVolumes
 	h.SegmentSize, h.HeapOffset, h.HeapSize = t.size, t.heap, t.size-t.heap
 	h.PortsOffset, h.WaitersOffset, h.ChannelsOffset = t.ports, t.waiters, t.channels
+	h.VolumeOwnersOffset, h.VolumesOffset = t.owners, t.volumes
 	_, _ = rand.Read(h.Nonce[:]) // never fails
 	h.BootId = shm.BootID()
 	copy(h.Name[:], name)

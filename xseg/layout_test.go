@@ -10,8 +10,7 @@ import (
 
 func goodHeader() *abi.Header {
 	h := &abi.Header{}
-	t := tablesFor(64)
-	t.size = 64 << 20
+	t := tablesFor(64, 64)
 	fillHeader(h, &t, "name", "/run/x")
 	return h
 }
@@ -30,6 +29,9 @@ func TestCheckHeader(t *testing.T) {
 		"slot size": {func(h *abi.Header) { h.SlotSize = 256 }, ErrVersion},
 		"ports":     {func(h *abi.Header) { h.NrPorts = 1 << 20 }, ErrCorrupt},
 		"size":      {func(h *abi.Header) { h.SegmentSize++ }, ErrCorrupt},
+		"volumes":   {func(h *abi.Header) { h.NrVolumes = abi.MaxVolumes + 1 }, ErrCorrupt},
+		"owners":    {func(h *abi.Header) { h.VolumeOwnersOffset = h.HeapOffset }, ErrCorrupt},
+		"row size":  {func(h *abi.Header) { h.VolumeSize = 2048 }, ErrVersion},
 		"heap":      {func(h *abi.Header) { h.HeapOffset = 0 }, ErrCorrupt},
 		"overflow":  {func(h *abi.Header) { h.ChannelsOffset = ^uint64(4095) }, ErrCorrupt},
 		"alignment": {func(h *abi.Header) { h.PortsOffset++ }, ErrCorrupt},
@@ -54,7 +56,8 @@ func FuzzHeader(f *testing.F) {
 			return
 		}
 		end := max(tb.ports+uint64(tb.nrPorts)*portSize, tb.waiters+uint64(tb.nrWaiters)*waiterSize,
-			tb.channels+uint64(tb.nrChannels)*channelSize)
+			tb.channels+uint64(tb.nrChannels)*channelSize, tb.owners+uint64(tb.nrVolumes)*ownerSize,
+			tb.volumes+uint64(tb.nrVolumes)*volumeSize)
 		if end > uint64(size) || tb.heap > uint64(size) || tb.ports < headerSize {
 			t.Fatalf("%+v passes for a file of %d bytes", tb, size)
 		}

@@ -37,11 +37,12 @@ type Loop struct {
 	own         []*Channel
 	atEnd       []func()
 	wakes       wakeList
-	counting    []*Port    // ports that serve
-	unsubmitted []*Channel // with calls that the batch submitted
-	unpublished []*served  // with answers of the batch
-	now         int64      // monotonic time at the start of the batch
-	handled     int        // requests and answers of the batch
+	counting    []*Port      // ports that serve
+	counted     []*VolumeRow // with counts that aren't in the segment yet
+	unsubmitted []*Channel   // with calls that the batch submitted
+	unpublished []*served    // with answers of the batch
+	now         int64        // monotonic time at the start of the batch
+	handled     int          // requests and answers of the batch
 	extents     [256]uint16
 	countAt     int64
 	tickAt      int64
@@ -209,6 +210,11 @@ func (l *Loop) count() {
 	for _, c := range l.own {
 		c.tally.flush(&c.entry.Counters)
 	}
+	for i, r := range l.counted {
+		r.publish()
+		l.counted[i] = nil
+	}
+	l.counted = l.counted[:0]
 }
 
 // pending tells whether a batch would find anything.

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	xsegtest.Main(m, map[string]xsegtest.Role{
-		"one": oneRole, "stuck": stuckRole, "scribble": scribbleRole,
+		"one": oneRole, "stuck": stuckRole, "scribble": scribbleRole, "volumes": volumesRole,
 	})
 }
 

@@ -23,8 +23,11 @@ type Info struct {
 	Waiters     int   // rows of the waiter table
 	WaitersUsed int
 	Channels    int // rows of the channel table
-	Lease       LeaseInfo
-	Control     ControlInfo
+	Volumes     int // rows of the volume table
+	// VolumesMissed counts the volumes that are, or were, served without a row: all were taken.
+	VolumesMissed uint64
+	Lease         LeaseInfo
+	Control       ControlInfo
 }
 
 // LeaseInfo describes the lease of the node on its storage.
@@ -52,8 +55,9 @@ func (s *Segment) Info() Info {
 	i := Info{
 		Name: s.name, RuntimeDir: s.runDir,
 		ABIVersion: abi.Version, Features: s.hdr.Features, PageShift: abi.PageShift,
-		SizeBytes: int64(s.t.size), TableBytes: int64(s.t.heap), BackedBytes: -1,
+		SizeBytes: int64(s.t.size), TableBytes: int64(s.t.volumes), BackedBytes: -1,
 		Ports: int(s.t.nrPorts), Waiters: int(s.t.nrWaiters), Channels: int(s.t.nrChannels),
+		Volumes: int(s.t.nrVolumes), VolumesMissed: s.hdr.VolumesMissed.Load(),
 		Lease: s.leaseInfo(), Control: s.controlInfo(),
 	}
 	if n, err := shm.Backed(s.name); err == nil {

@@ -66,6 +66,9 @@ func (r *Request) Size() uint64 { return r.size }
 // RequestID returns the id that the first submitter gave a control request.
 func (r *Request) RequestID() RequestID { return r.id }
 
+// Received returns when the request was received, for VolumeRow.End.
+func (r *Request) Received() int64 { return r.received }
+
 // Source returns the submitter's port.
 func (r *Request) Source() PortNo { return r.from.src }
 

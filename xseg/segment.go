@@ -32,6 +32,8 @@ type Segment struct {
 	ports    []abi.Port
 	waiters  []abi.Waiter
 	channels []abi.Channel
+	owners   []atomic.Uint64 // of the rows of volumes
+	volumes  []abi.Volume
 
 	wakers []waker // per waiter: what we know about waking it
 
@@ -100,6 +102,8 @@ func mapSegment(name string, f *shm.File) (*Segment, error) {
 	s.ports = tableOf[abi.Port](mem, s.t.ports, s.t.nrPorts)
 	s.waiters = tableOf[abi.Waiter](mem, s.t.waiters, s.t.nrWaiters)
 	s.channels = tableOf[abi.Channel](mem, s.t.channels, s.t.nrChannels)
+	s.owners = tableOf[atomic.Uint64](mem, s.t.owners, s.t.nrVolumes)
+	s.volumes = tableOf[abi.Volume](mem, s.t.volumes, s.t.nrVolumes)
 	s.wakers = make([]waker, s.t.nrWaiters)
 	s.held, s.heldWaiters = map[PortNo]uint64{}, map[uint32]bool{}
 	return s, nil

@@ -57,7 +57,7 @@ func (s Spec) check() error {
 	case s.SizeMiB > maxSizeMiB:
 		return fmt.Errorf("%d MiB: at most %d: %w", s.SizeMiB, maxSizeMiB, ErrSpec)
 	}
-	if least := tablesFor(s.Ports).heap>>20 + 1; s.SizeMiB < int(least) {
+	if least := tablesFor(s.Ports, s.SizeMiB).heap>>20 + 1; s.SizeMiB < int(least) {
 		return fmt.Errorf("%d MiB: %d ports need at least %d: %w", s.SizeMiB, s.Ports, least, ErrSpec)
 	}
 	return nil

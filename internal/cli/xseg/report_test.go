@@ -26,7 +26,7 @@ func example() *reportView {
 	return &reportView{
 		Segment: viewSegment(xseg.Info{
 			Name: "archip-0123456789abcdef", RuntimeDir: "/run/archipelago/archip-0123456789abcdef",
-			ABIVersion: 1, PageShift: 12, SizeBytes: 2 << 30, TableBytes: 3215360, BackedBytes: 12 << 20,
+			ABIVersion: 2, PageShift: 12, SizeBytes: 2 << 30, TableBytes: 3215360, BackedBytes: 12 << 20,
 			Ports: 2048, Waiters: 1024, Channels: 4096, WaitersUsed: 2,
 			Lease:   xseg.LeaseInfo{Term: 3, Left: 4200 * time.Millisecond},
 			Control: xseg.ControlInfo{Step: "connect", PID: 77, Arg: 500, For: 2500 * time.Millisecond},
@@ -46,7 +46,7 @@ func example() *reportView {
 func TestReport(t *testing.T) {
 	want := `Segment archip-0123456789abcdef
   spec         posix:archip-0123456789abcdef:2048:2048:12
-  layout       ABI version 1, features 0x0
+  layout       ABI version 2, features 0x0
   runtime dir  /run/archipelago/archip-0123456789abcdef
   memory       12 MiB of 2 GiB (tables 3.1 MiB, channels 1.3 MiB)
   in use       2 of 2048 ports, 2 of 4096 channels, 2 of 1024 waiters

@@ -25,7 +25,7 @@
 #endif
 
 enum xseg_version {
-	XSEG_ABI_VERSION = 1,
+	XSEG_ABI_VERSION = 2,
 };
 
 /* "XSEGARCH" read as a little-endian 64-bit number. */
@@ -47,6 +47,8 @@ enum xseg_limits {
 	XSEG_INLINE_MAX = 208,		/* bytes of a request's inline payload */
 	XSEG_VOLUME_NAME_MAX = 128,
 	XSEG_HIST_BUCKETS = 32,
+	XSEG_MAX_VOLUMES = 4096,	/* rows of the volume table */
+	XSEG_VOLUME_OPS = 4,		/* enum xseg_volume_op_kind */
 	XSEG_MAP_LEVELS = 4,		/* three stored levels and one being born */
 };
 
@@ -205,7 +207,12 @@ struct xseg_header {
 	__u8 boot_id[16];
 	char name[64];
 	char runtime_dir[80];
-	__u8 pad0[96];
+	__u64 volume_owners_offset;
+	__u64 volumes_offset;
+	__u32 nr_volumes;
+	__u32 volume_size;
+	__u64 volumes_missed;		/* volumes that found no free row; added to by any server */
+	__u8 pad0[64];
 
 	/* cache line 6: the lease. Written by the mapper; ~0 = no lease, never ends. */
 	__u64 lease_deadline;		/* nanoseconds on CLOCK_BOOTTIME */
@@ -251,6 +258,53 @@ struct xseg_port {
 	__u8 pad[64];
 	struct xseg_counters counters;
 	__u8 reserved[64];
+};
+
+/* What the row of a volume counts apart. */
+enum xseg_volume_op_kind {
+	XSEG_VOLUME_OP_READ = 0,
+	XSEG_VOLUME_OP_WRITE = 1,
+	XSEG_VOLUME_OP_FLUSH = 2,
+	XSEG_VOLUME_OP_DISCARD = 3,	/* DISCARD and WRITE_ZEROES: no data goes along */
+};
+
+/* Counters of one kind of request on a volume. */
+struct xseg_volume_op {
+	__u64 requests;
+	__u64 errors;
+	__u64 bytes;			/* that the requests covered */
+	__u64 reserved;
+	__u64 latency[32];		/* as in struct xseg_counters */
+};
+
+/*
+ * One volume that is served: a page, which has memory behind it only while it is in use. Who owns
+ * row n is said by word n of the owner table: the incarnation of the port that serves the volume;
+ * 0 = free.
+ *
+ *   from  to    who        how
+ *   0     mine  server     CAS; then it backs the page, clears and describes it
+ *   dead  mine  successor  CAS; the counters go on
+ *   mine  0     owner      store; after it gave the page back
+ *   dead  0     successor  through mine: a row that was never described
+ *
+ * Written by the owner alone. name, uuid and size are whole while seq is even and the same
+ * before and after.
+ */
+struct xseg_volume {
+	__u32 seq;			/* odd while the description changes */
+	__u32 port;			/* that serves it */
+	__u8 uuid[16];			/* zero: not described yet */
+	__u64 size;			/* bytes */
+	__u64 depth;			/* requests under way now */
+	__u64 successions;		/* how often a successor took the row over */
+	__u64 since;			/* nanoseconds on CLOCK_BOOTTIME when the counters began */
+	__u32 name_size;
+	__u32 flags;
+	char name[128];
+	__u8 pad[64];
+	struct xseg_volume_op ops[4];	/* by enum xseg_volume_op_kind */
+	__u8 reserved[2688];
 };
 
 /*
@@ -369,6 +423,7 @@ enum xseg_volume_flags {
 	XSEG_VOLUME_PENDING = 4,
 	XSEG_VOLUME_MOVING = 8,
 	XSEG_VOLUME_OPEN = 256,		/* not stored: this node holds its lock */
+	XSEG_VOLUME_UNCACHED = 512,	/* not stored: another node may change it: remember nothing */
 };
 
 /* OPEN and INFO reply (inline). */
@@ -385,7 +440,8 @@ struct xseg_volume_info {
 	__s64 created;			/* seconds since 1970 UTC */
 	__s64 modified;
 	__u8 origin[16];		/* UUID of the snapshot it was cloned from, or zero */
-	__u8 reserved[112];
+	char owner[64];			/* node that holds the lock, padded with zeros; "" = nobody */
+	__u8 reserved[48];
 };
 
 /* COPY (blocker): the source, inline. */
@@ -454,11 +510,15 @@ XSEG_CHECK_SIZE(xseg_header, 4096);
 XSEG_CHECK(xseg_header, segment_size, 64);
 XSEG_CHECK(xseg_header, nonce, 112);
 XSEG_CHECK(xseg_header, runtime_dir, 208);
+XSEG_CHECK(xseg_header, volume_owners_offset, 288);
 XSEG_CHECK(xseg_header, lease_deadline, 384);
 XSEG_CHECK(xseg_header, control_pid, 448);
 XSEG_CHECK_SIZE(xseg_counters, 320);
 XSEG_CHECK_SIZE(xseg_port, 512);
 XSEG_CHECK(xseg_port, counters, 128);
+XSEG_CHECK_SIZE(xseg_volume_op, 288);
+XSEG_CHECK_SIZE(xseg_volume, 4096);
+XSEG_CHECK(xseg_volume, ops, 256);
 XSEG_CHECK_SIZE(xseg_waiter, 64);
 XSEG_CHECK_SIZE(xseg_channel, 512);
 XSEG_CHECK(xseg_channel, counters, 128);

@@ -9,7 +9,7 @@ package abi
 
 // Version is the one that this mirror and package xseg were written for. It is typed by hand: a
 // header of another one doesn't compile until somebody has looked at what has changed.
-const Version = 1
+const Version = 2
 
 // PageShift is the only page size that there is, as a shift.
 const PageShift = 12

@@ -36,7 +36,8 @@ type VolumeInfo struct {
 	Created    int64
 	Modified   int64
 	Origin     [16]uint8
-	Reserved   [112]uint8
+	Owner      [64]uint8
+	Reserved   [48]uint8
 }
 
 // CopyArgs name the source of a COPY.

@@ -33,7 +33,13 @@ type Header struct {
 	BootId            [16]uint8
 	Name              [64]uint8
 	RuntimeDir        [80]uint8
-	Pad0              [96]uint8
+
+	VolumeOwnersOffset uint64
+	VolumesOffset      uint64
+	NrVolumes          uint32
+	VolumeSize         uint32
+	VolumesMissed      atomic.Uint64 // added to by any server
+	Pad0               [64]uint8
 
 	LeaseDeadline atomic.Uint64 // nanoseconds on CLOCK_BOOTTIME; all ones: never
 	Term          atomic.Uint64

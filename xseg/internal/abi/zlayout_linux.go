@@ -6,8 +6,8 @@ import "unsafe"
 
 // enum xseg_version
 const (
-	_ = uint64(Version - 1)
-	_ = uint64(1 - Version)
+	_ = uint64(Version - 2)
+	_ = uint64(2 - Version)
 )
 
 // enum xseg_magic
@@ -29,6 +29,8 @@ const (
 	InlineMax     = 208
 	VolumeNameMax = 128
 	HistBuckets   = 32
+	MaxVolumes    = 4096
+	VolumeOps     = 4
 	MapLevels     = 4
 )
 
@@ -132,6 +134,14 @@ const (
 	StepUnbind    = 6
 )
 
+// enum xseg_volume_op_kind
+const (
+	VolumeOpRead    = 0
+	VolumeOpWrite   = 1
+	VolumeOpFlush   = 2
+	VolumeOpDiscard = 3
+)
+
 // enum xseg_map_bottom
 const (
 	BottomZero    = 0
@@ -146,6 +156,7 @@ const (
 	VolumePending  = 4
 	VolumeMoving   = 8
 	VolumeOpen     = 256
+	VolumeUncached = 512
 )
 
 // enum xseg_range_kind
@@ -254,10 +265,30 @@ const (
 	_ = uint64(208 - unsafe.Offsetof(Header{}.RuntimeDir))
 	_ = uint64(unsafe.Sizeof(Header{}.RuntimeDir) - 80)
 	_ = uint64(80 - unsafe.Sizeof(Header{}.RuntimeDir))
-	_ = uint64(unsafe.Offsetof(Header{}.Pad0) - 288)
-	_ = uint64(288 - unsafe.Offsetof(Header{}.Pad0))
-	_ = uint64(unsafe.Sizeof(Header{}.Pad0) - 96)
-	_ = uint64(96 - unsafe.Sizeof(Header{}.Pad0))
+	_ = uint64(unsafe.Offsetof(Header{}.VolumeOwnersOffset) - 288)
+	_ = uint64(288 - unsafe.Offsetof(Header{}.VolumeOwnersOffset))
+	_ = uint64(unsafe.Sizeof(Header{}.VolumeOwnersOffset) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Header{}.VolumeOwnersOffset))
+	_ = uint64(unsafe.Offsetof(Header{}.VolumesOffset) - 296)
+	_ = uint64(296 - unsafe.Offsetof(Header{}.VolumesOffset))
+	_ = uint64(unsafe.Sizeof(Header{}.VolumesOffset) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Header{}.VolumesOffset))
+	_ = uint64(unsafe.Offsetof(Header{}.NrVolumes) - 304)
+	_ = uint64(304 - unsafe.Offsetof(Header{}.NrVolumes))
+	_ = uint64(unsafe.Sizeof(Header{}.NrVolumes) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Header{}.NrVolumes))
+	_ = uint64(unsafe.Offsetof(Header{}.VolumeSize) - 308)
+	_ = uint64(308 - unsafe.Offsetof(Header{}.VolumeSize))
+	_ = uint64(unsafe.Sizeof(Header{}.VolumeSize) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Header{}.VolumeSize))
+	_ = uint64(unsafe.Offsetof(Header{}.VolumesMissed) - 312)
+	_ = uint64(312 - unsafe.Offsetof(Header{}.VolumesMissed))
+	_ = uint64(unsafe.Sizeof(Header{}.VolumesMissed) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Header{}.VolumesMissed))
+	_ = uint64(unsafe.Offsetof(Header{}.Pad0) - 320)
+	_ = uint64(320 - unsafe.Offsetof(Header{}.Pad0))
+	_ = uint64(unsafe.Sizeof(Header{}.Pad0) - 64)
+	_ = uint64(64 - unsafe.Sizeof(Header{}.Pad0))
 	_ = uint64(unsafe.Offsetof(Header{}.LeaseDeadline) - 384)
 	_ = uint64(384 - unsafe.Offsetof(Header{}.LeaseDeadline))
 	_ = uint64(unsafe.Sizeof(Header{}.LeaseDeadline) - 8)
@@ -390,6 +421,90 @@ const (
 	_ = uint64(448 - unsafe.Offsetof(Port{}.Reserved))
 	_ = uint64(unsafe.Sizeof(Port{}.Reserved) - 64)
 	_ = uint64(64 - unsafe.Sizeof(Port{}.Reserved))
+)
+
+// struct xseg_volume_op: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(VolumeOp{}) - 288)
+	_ = uint64(288 - unsafe.Sizeof(VolumeOp{}))
+	_ = uint64(unsafe.Offsetof(VolumeOp{}.Requests) - 0)
+	_ = uint64(0 - unsafe.Offsetof(VolumeOp{}.Requests))
+	_ = uint64(unsafe.Sizeof(VolumeOp{}.Requests) - 8)
+	_ = uint64(8 - unsafe.Sizeof(VolumeOp{}.Requests))
+	_ = uint64(unsafe.Offsetof(VolumeOp{}.Errors) - 8)
+	_ = uint64(8 - unsafe.Offsetof(VolumeOp{}.Errors))
+	_ = uint64(unsafe.Sizeof(VolumeOp{}.Errors) - 8)
+	_ = uint64(8 - unsafe.Sizeof(VolumeOp{}.Errors))
+	_ = uint64(unsafe.Offsetof(VolumeOp{}.Bytes) - 16)
+	_ = uint64(16 - unsafe.Offsetof(VolumeOp{}.Bytes))
+	_ = uint64(unsafe.Sizeof(VolumeOp{}.Bytes) - 8)
+	_ = uint64(8 - unsafe.Sizeof(VolumeOp{}.Bytes))
+	_ = uint64(unsafe.Offsetof(VolumeOp{}.Reserved) - 24)
+	_ = uint64(24 - unsafe.Offsetof(VolumeOp{}.Reserved))
+	_ = uint64(unsafe.Sizeof(VolumeOp{}.Reserved) - 8)
+	_ = uint64(8 - unsafe.Sizeof(VolumeOp{}.Reserved))
+	_ = uint64(unsafe.Offsetof(VolumeOp{}.Latency) - 32)
+	_ = uint64(32 - unsafe.Offsetof(VolumeOp{}.Latency))
+	_ = uint64(unsafe.Sizeof(VolumeOp{}.Latency) - 256)
+	_ = uint64(256 - unsafe.Sizeof(VolumeOp{}.Latency))
+)
+
+// struct xseg_volume: size, then offset and size of each field.
+const (
+	_ = uint64(unsafe.Sizeof(Volume{}) - 4096)
+	_ = uint64(4096 - unsafe.Sizeof(Volume{}))
+	_ = uint64(unsafe.Offsetof(Volume{}.Seq) - 0)
+	_ = uint64(0 - unsafe.Offsetof(Volume{}.Seq))
+	_ = uint64(unsafe.Sizeof(Volume{}.Seq) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Volume{}.Seq))
+	_ = uint64(unsafe.Offsetof(Volume{}.Port) - 4)
+	_ = uint64(4 - unsafe.Offsetof(Volume{}.Port))
+	_ = uint64(unsafe.Sizeof(Volume{}.Port) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Volume{}.Port))
+	_ = uint64(unsafe.Offsetof(Volume{}.Uuid) - 8)
+	_ = uint64(8 - unsafe.Offsetof(Volume{}.Uuid))
+	_ = uint64(unsafe.Sizeof(Volume{}.Uuid) - 16)
+	_ = uint64(16 - unsafe.Sizeof(Volume{}.Uuid))
+	_ = uint64(unsafe.Offsetof(Volume{}.Size) - 24)
+	_ = uint64(24 - unsafe.Offsetof(Volume{}.Size))
+	_ = uint64(unsafe.Sizeof(Volume{}.Size) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Volume{}.Size))
+	_ = uint64(unsafe.Offsetof(Volume{}.Depth) - 32)
+	_ = uint64(32 - unsafe.Offsetof(Volume{}.Depth))
+	_ = uint64(unsafe.Sizeof(Volume{}.Depth) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Volume{}.Depth))
+	_ = uint64(unsafe.Offsetof(Volume{}.Successions) - 40)
+	_ = uint64(40 - unsafe.Offsetof(Volume{}.Successions))
+	_ = uint64(unsafe.Sizeof(Volume{}.Successions) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Volume{}.Successions))
+	_ = uint64(unsafe.Offsetof(Volume{}.Since) - 48)
+	_ = uint64(48 - unsafe.Offsetof(Volume{}.Since))
+	_ = uint64(unsafe.Sizeof(Volume{}.Since) - 8)
+	_ = uint64(8 - unsafe.Sizeof(Volume{}.Since))
+	_ = uint64(unsafe.Offsetof(Volume{}.NameSize) - 56)
+	_ = uint64(56 - unsafe.Offsetof(Volume{}.NameSize))
+	_ = uint64(unsafe.Sizeof(Volume{}.NameSize) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Volume{}.NameSize))
+	_ = uint64(unsafe.Offsetof(Volume{}.Flags) - 60)
+	_ = uint64(60 - unsafe.Offsetof(Volume{}.Flags))
+	_ = uint64(unsafe.Sizeof(Volume{}.Flags) - 4)
+	_ = uint64(4 - unsafe.Sizeof(Volume{}.Flags))
+	_ = uint64(unsafe.Offsetof(Volume{}.Name) - 64)
+	_ = uint64(64 - unsafe.Offsetof(Volume{}.Name))
+	_ = uint64(unsafe.Sizeof(Volume{}.Name) - 128)
+	_ = uint64(128 - unsafe.Sizeof(Volume{}.Name))
+	_ = uint64(unsafe.Offsetof(Volume{}.Pad) - 192)
+	_ = uint64(192 - unsafe.Offsetof(Volume{}.Pad))
+	_ = uint64(unsafe.Sizeof(Volume{}.Pad) - 64)
+	_ = uint64(64 - unsafe.Sizeof(Volume{}.Pad))
+	_ = uint64(unsafe.Offsetof(Volume{}.Ops) - 256)
+	_ = uint64(256 - unsafe.Offsetof(Volume{}.Ops))
+	_ = uint64(unsafe.Sizeof(Volume{}.Ops) - 1152)
+	_ = uint64(1152 - unsafe.Sizeof(Volume{}.Ops))
+	_ = uint64(unsafe.Offsetof(Volume{}.Reserved) - 1408)
+	_ = uint64(1408 - unsafe.Offsetof(Volume{}.Reserved))
+	_ = uint64(unsafe.Sizeof(Volume{}.Reserved) - 2688)
+	_ = uint64(2688 - unsafe.Sizeof(Volume{}.Reserved))
 )
 
 // struct xseg_waiter: size, then offset and size of each field.
@@ -738,10 +853,14 @@ const (
 	_ = uint64(80 - unsafe.Offsetof(VolumeInfo{}.Origin))
 	_ = uint64(unsafe.Sizeof(VolumeInfo{}.Origin) - 16)
 	_ = uint64(16 - unsafe.Sizeof(VolumeInfo{}.Origin))
-	_ = uint64(unsafe.Offsetof(VolumeInfo{}.Reserved) - 96)
-	_ = uint64(96 - unsafe.Offsetof(VolumeInfo{}.Reserved))
-	_ = uint64(unsafe.Sizeof(VolumeInfo{}.Reserved) - 112)
-	_ = uint64(112 - unsafe.Sizeof(VolumeInfo{}.Reserved))
+	_ = uint64(unsafe.Offsetof(VolumeInfo{}.Owner) - 96)
+	_ = uint64(96 - unsafe.Offsetof(VolumeInfo{}.Owner))
+	_ = uint64(unsafe.Sizeof(VolumeInfo{}.Owner) - 64)
+	_ = uint64(64 - unsafe.Sizeof(VolumeInfo{}.Owner))
+	_ = uint64(unsafe.Offsetof(VolumeInfo{}.Reserved) - 160)
+	_ = uint64(160 - unsafe.Offsetof(VolumeInfo{}.Reserved))
+	_ = uint64(unsafe.Sizeof(VolumeInfo{}.Reserved) - 48)
+	_ = uint64(48 - unsafe.Sizeof(VolumeInfo{}.Reserved))
 )
 
 // struct xseg_copy_args: size, then offset and size of each field.

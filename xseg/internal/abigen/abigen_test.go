@@ -68,7 +68,7 @@ func TestMismatch(t *testing.T) {
 		{"padding", "__u8 pad1[40];", "__u8 pad1[48];", "Pad1"},
 		{"swapped fields", "__u64 ports_offset;\n\t__u64 waiters_offset;",
 			"__u64 waiters_offset;\n\t__u64 ports_offset;", "PortsOffset"},
-		{"constant by hand", "XSEG_ABI_VERSION = 1", "XSEG_ABI_VERSION = 2", "overflows"},
+		{"constant by hand", "XSEG_ABI_VERSION = 2", "XSEG_ABI_VERSION = 3", "overflows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			include := changedHeader(t, c.old, c.new)

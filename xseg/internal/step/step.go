@@ -40,4 +40,8 @@ const (
 	RepushReset   = "repush-reset"   // rings empty, nothing pushed again
 	RepushDone    = "repush-done"    // pushed again, server not told
 	AdoptSigned   = "adopt-signed"   // server signed the table, submitter not told
+
+	// Rows of volumes.
+	VolumeOwned   = "volume-owned"   // row is ours, not described yet
+	VolumePunched = "volume-punched" // row given up, owner not gone
 )

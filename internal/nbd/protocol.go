@@ -137,6 +137,13 @@ const (
 	StateZero uint32 = 1 << 1
 )
 
+// Our own context: the state of an extent is the depth at which its bytes are found, counted from 1
+// in the uppermost object; 0 = nowhere, they read as zeros.
+const (
+	ContextArchipelago = "archipelago:"
+	ContextDepth       = "archipelago:depth"
+)
+
 // Limits of the protocol, in bytes.
 const (
 	MaxString  = 4096     // an export name, a message
@@ -153,7 +160,8 @@ const (
 	StructuredSize   = 20
 	ChunkDataSize    = StructuredSize + 8 // up to the data
 	ChunkErrorSize   = StructuredSize + 6 // without a message
-	ChunkStatusSize  = StructuredSize + 12
+	ChunkStatusSize  = StructuredSize + 4 // up to the extents
+	ExtentSize       = 8
 	ExportReplySize  = 10  // reply to OptExportName without its zeros
 	ExportZeroesSize = 124 // unless both sides said no
 )

@@ -80,12 +80,17 @@ func AppendErrorChunk(b []byte, cookie uint64, errno Errno) []byte {
 	return be.AppendUint16(b, 0)
 }
 
-// AppendStatusChunk appends a last chunk that gives one extent of a metadata context.
-func AppendStatusChunk(b []byte, cookie uint64, context, length, state uint32) []byte {
-	b = AppendChunk(b, cookie, ReplyFlagDone, ChunkStatus, 12)
-	b = be.AppendUint32(b, context)
-	b = be.AppendUint32(b, length)
-	return be.AppendUint32(b, state)
+// AppendStatusChunk appends the head of a chunk that gives n extents of a metadata context.
+//
+//	… 20 context u32   24 extents, each length u32 and state u32
+func AppendStatusChunk(b []byte, cookie uint64, flags uint16, context uint32, n int) []byte {
+	b = AppendChunk(b, cookie, flags, ChunkStatus, uint32(4+ExtentSize*n))
+	return be.AppendUint32(b, context)
+}
+
+// AppendExtent appends an extent of a metadata context.
+func AppendExtent(b []byte, length, state uint32) []byte {
+	return be.AppendUint32(be.AppendUint32(b, length), state)
 }
 
 // ReplyHead is the head of a reply of either kind.

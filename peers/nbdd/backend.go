@@ -43,6 +43,15 @@ type Export interface {
 	Prepare(op Op, fua bool, off uint64, n int) IO
 	// PrepareWait is Prepare that waits for room until ctx ends.
 	PrepareWait(ctx context.Context, op Op, fua bool, off uint64, n int) (IO, error)
+	// Extents calls f for the runs of n bytes at off, in order and without gaps, until f returns
+	// false. It may block.
+	Extents(ctx context.Context, off, n uint64, f func(Extent) bool) error
+}
+
+// Extent is a run of bytes that are found equally deep. Two neighbours may be.
+type Extent struct {
+	Length uint64
+	Depth  uint32 // 1 = in the uppermost object, and so on; 0 = nowhere: a hole, zeros
 }
 
 // IO is one request to the backend with its buffer.

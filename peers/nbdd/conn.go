@@ -26,8 +26,8 @@ type conn struct {
 	info       Info
 	noZeroes   bool
 	structured bool
-	metaExport string // for which base:allocation was selected
-	meta       bool
+	metaExport string     // for which contexts were selected
+	contexts   contextSet // selected
 
 	in   *input // reader only
 	out  output // of whoever has set writing
@@ -35,6 +35,8 @@ type conn struct {
 
 	// inflight counts requests whose last reply has neither been sent nor dropped.
 	inflight atomic.Int64
+	// unmapped: that the map can't be read was reported.
+	unmapped atomic.Bool
 
 	mu      sync.Mutex
 	cond    sync.Cond // inflight went down, dead was set, or the server gave up

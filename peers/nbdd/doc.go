@@ -11,8 +11,8 @@
 // A client that stops in the middle, reading or sending, keeps no buffer of the node for long:
 // after a short while what it holds moves to the heap, within a budget that all clients share.
 //
-// The package knows no map and no storage: it sees a Backend. It reports no allocation: the answer
-// to a block status request is always "allocated data", which the protocol allows.
+// The package knows no map and no storage: it sees a Backend. What lies where (block status) it asks
+// the backend on a goroutine per request, for that may take its time.
 //
 // Lock order: Server.mu and Server.dirtyMu are leaves, taken without a conn.mu; conn.mu is never
 // held over a system call or a call of the backend.

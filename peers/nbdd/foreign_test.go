@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -82,13 +83,13 @@ func TestNbdinfo(t *testing.T) {
 	e := info.Exports[0]
 	if info.Protocol != "newstyle-fixed" || !info.Structured || e.Size != 24<<20 || e.MinBlock != 1 ||
 		e.MaxBlock != 32<<20 || !e.Multi || !e.FastZero || !e.DF || e.ReadOnly ||
-		len(e.Contexts) != 1 || e.Contexts[0] != "base:allocation" {
+		!slices.Equal(e.Contexts, []string{"base:allocation", "archipelago:depth"}) {
 		t.Errorf("nbdinfo says %s", out)
 	}
 	if list := run(t, "nbdinfo", "--list", h.uri("")); !strings.Contains(list, `export="disk"`) || !strings.Contains(list, `export="snap"`) {
 		t.Errorf("nbdinfo --list says %s", list)
 	}
-	if out := run(t, "nbdinfo", "--map", "--totals", h.uri("disk")); !strings.Contains(out, "100.0%") {
+	if out := run(t, "nbdinfo", "--map", "--totals", h.uri("disk")); !strings.Contains(out, "100.0%   3 hole,zero") {
 		t.Errorf("nbdinfo --map says %s", out)
 	}
 }

@@ -1,6 +1,7 @@
 package nbdd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -229,4 +230,26 @@ func newWorker(batchEnd func()) *worker {
 func (w *worker) stop() {
 	close(w.queue)
 	w.wg.Wait()
+}
+
+// Extents finds runs of zeros, in pages.
+func (e *memExport) Extents(_ context.Context, off, n uint64, f func(Extent) bool) error {
+	if errno := e.fail.Load(); errno != 0 {
+		return syscall.Errno(errno)
+	}
+	const page = 4096
+	for end := off + n; off < end; {
+		stop := min(end, (off/page+1)*page)
+		e.dataMu.Lock()
+		x := Extent{Length: stop - off}
+		if bytes.ContainsFunc(e.data[off:stop], func(r rune) bool { return r != 0 }) {
+			x.Depth = 1 + uint32(e.data[off])%2
+		}
+		e.dataMu.Unlock()
+		if !f(x) {
+			return nil
+		}
+		off = stop
+	}
+	return nil
 }

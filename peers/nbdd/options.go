@@ -6,9 +6,6 @@ import (
 	"archipelago/internal/nbd"
 )
 
-// allocationID is what base:allocation is called during transmission.
-const allocationID = 1
-
 // preferredBlock is the unit of the store's page cache: smaller writes read first.
 const preferredBlock = 4096
 
@@ -36,7 +33,9 @@ func (c *conn) open(ctx context.Context, name string) (Info, error) {
 		return Info{}, err
 	}
 	c.export, c.info = e, e.Info()
-	c.meta = c.meta && c.metaExport == name
+	if c.metaExport != name {
+		c.contexts = 0
+	}
 	c.log = c.log.With("volume", name)
 	return c.info, nil
 }
@@ -127,43 +126,4 @@ func (c *conn) list(data []byte) error {
 	}
 	_, err = c.uc.Write(b)
 	return err
-}
-
-// metaContext lists or selects metadata contexts: there is base:allocation.
-func (c *conn) metaContext(opt nbd.Option, data []byte) error {
-	set := opt == nbd.OptSetMetaContext
-	if set {
-		c.meta = false // also when the option fails
-	}
-	if !c.structured {
-		return c.refuse(opt, nbd.RepErrInvalid, "negotiate structured replies first")
-	}
-	export, queries, err := nbd.ParseMetaRequest(data)
-	if err != nil {
-		return c.refuse(opt, nbd.RepErrInvalid, err.Error())
-	}
-	var b []byte
-	if selects(queries, set) {
-		id := uint32(0)
-		if set {
-			c.meta, c.metaExport, id = true, export, allocationID
-		}
-		b = nbd.AppendOptReply(b, opt, nbd.RepMetaContext, nbd.AppendMetaContext(nil, id, nbd.ContextAllocation))
-	}
-	_, err = c.uc.Write(nbd.AppendOptReply(b, opt, nbd.RepAck, nil))
-	return err
-}
-
-// selects says whether base:allocation is among the queries. In a list no query means all, and
-// the namespace alone means all of it.
-func selects(queries []string, set bool) bool {
-	if !set && len(queries) == 0 {
-		return true
-	}
-	for _, q := range queries {
-		if q == nbd.ContextAllocation || !set && q == nbd.ContextBase {
-			return true
-		}
-	}
-	return false
 }

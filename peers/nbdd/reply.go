@@ -6,8 +6,8 @@ import (
 
 // reply is one message to the client that waits to be sent.
 type reply struct {
-	head    [nbd.ChunkStatusSize]byte // room for the longest
-	size    int                       // of head
+	head    [nbd.ChunkDataSize]byte // room for the longest
+	size    int                     // of head
 	payload []byte
 	part    *part // whose buffer payload is; nil: it has none, or it lies on the heap
 	heap    int   // bytes of the heap budget that payload holds
@@ -62,19 +62,6 @@ func (c *conn) answer(q nbd.Request, errno nbd.Errno) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queueEnd(&request{Request: q, errno: errno})
-}
-
-// answerStatus replies to a block status request with one extent: allocated data, as long as the
-// request. Reader only.
-func (c *conn) answerStatus(q nbd.Request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead {
-		c.inflight.Add(-1)
-		return
-	}
-	p := c.push(true)
-	p.size = len(nbd.AppendStatusChunk(p.head[:0], q.Cookie, allocationID, q.Length, 0))
 }
 
 // push adds a reply to the queue, reusing its memory. Precondition: conn.mu is held.

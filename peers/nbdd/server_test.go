@@ -148,7 +148,7 @@ func TestTrimZeroCacheStatus(t *testing.T) {
 		t.Errorf("zeros without a hole: %d writes, %d zeroings", e.writes.Load(), e.zeroes.Load())
 	}
 	got, err := c.BlockStatus(ctx, 4096, 8192)
-	if err != nil || !slices.Equal(got, []client.Extent{{Length: 8192}}) {
+	if err != nil || !slices.Equal(got, []client.Extent{{Length: 8192, State: nbd.StateHole | nbd.StateZero}}) {
 		t.Errorf("block status: %v, %v", got, err)
 	}
 }

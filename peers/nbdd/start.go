@@ -7,7 +7,7 @@ func (c *conn) start(q nbd.Request) error {
 	fua := q.Flags&nbd.CmdFlagFUA != 0
 	switch {
 	case q.Command == nbd.CmdBlockStatus:
-		c.answerStatus(q)
+		c.srv.running.Go(func() { c.status(q) })
 	case q.Command == nbd.CmdFlush && c.info.ReadOnly:
 		c.answer(q, 0) // a snapshot was made durable when it was made
 	case q.Command == nbd.CmdFlush:

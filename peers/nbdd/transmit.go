@@ -120,7 +120,7 @@ func (c *conn) checkRange(q nbd.Request) nbd.Errno {
 			return nbd.ENOTSUP
 		}
 	case nbd.CmdBlockStatus:
-		if !c.meta || length == 0 {
+		if c.contexts == 0 || length == 0 {
 			return nbd.EINVAL
 		}
 	}

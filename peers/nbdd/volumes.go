@@ -56,6 +56,12 @@ func (e volumeExport) PrepareWait(ctx context.Context, op Op, fua bool, off uint
 	return io, nil
 }
 
+func (e volumeExport) Extents(ctx context.Context, off, n uint64, f func(Extent) bool) error {
+	return e.v.Extents(ctx, int64(off), int64(n), func(x volume.Extent) bool {
+		return f(Extent{Length: uint64(x.Length), Depth: uint32(x.Depth)})
+	})
+}
+
 // requests are the operations of the transport.
 var requests = [...]uint32{
 	Read: xseg.OpRead, Write: xseg.OpWrite, WriteZeroes: xseg.OpWriteZeroes,

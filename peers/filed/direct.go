@@ -80,7 +80,7 @@ func readBlocks(fd int, p []byte, off int64) error {
 // writeAt writes all of p. Bytes that aren't p's stay as they are, also beside other writes.
 func (s *Store) writeAt(o *object, p []byte, off int64) error {
 	if !s.direct {
-		return s.disk.write(o.fd, o.path, p, off)
+		return s.disk.writeBuffered(o.fd, o.path, p, off)
 	}
 	if len(p) == 0 {
 		return nil

@@ -147,6 +147,25 @@ func (d *disk) write(fd int, name string, p []byte, off int64) error {
 	return nil
 }
 
+// cachePiece is how much of a long write goes to the page cache at once. Linux keeps what one call
+// writes in pages as large as the call (folios, up to megabytes), and walks over all blocks of such
+// a page for each later write into it, however small: a 4 KiB write into data that came 4 MiB at
+// once takes three to four times as long on ext4 as into data that came in pieces of this size, and
+// the long write itself is no faster.
+const cachePiece = 64 << 10
+
+// writeBuffered writes all of p through the page cache, aligned in the file so that the pages are.
+func (d *disk) writeBuffered(fd int, name string, p []byte, off int64) error {
+	for len(p) > cachePiece {
+		n := cachePiece - int(off%cachePiece)
+		if err := d.write(fd, name, p[:n], off); err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return d.write(fd, name, p, off)
+}
+
 func (d *disk) truncate(fd int, name string, size int64) error {
 	if err := d.note("truncate", name); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (s *Store) writeCached(op *blocker.Op) bool {
 	if o == nil {
 		return false
 	}
-	err := s.disk.write(o.fd, o.path, op.Data, op.Offset)
+	err := s.disk.writeBuffered(o.fd, o.path, op.Data, op.Offset)
 	s.endChange(o)
 	if err != nil {
 		op.Err = wrap(op.Name, "write", err)

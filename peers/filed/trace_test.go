@@ -1,6 +1,7 @@
 package filed
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -404,5 +405,29 @@ func TestEviction(t *testing.T) {
 	}
 	if err := blocker.Do(s, &blocker.Op{Kind: blocker.Sync}); !errors.Is(err, blocker.ErrBad) {
 		t.Errorf("sync: %v", err)
+	}
+}
+
+// TestLongWritesGoInPieces: a long write reaches the page cache in pieces that end at multiples of
+// their size, so that the kernel keeps it in pages that small writes don't suffer from.
+func TestLongWritesGoInPieces(t *testing.T) {
+	s := open(t, nil)
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: []byte{1}})
+	tr, writes := watch(s), 0
+	tr.on(func(call, _ string) error {
+		if call == "write" {
+			writes++
+		}
+		return nil
+	})
+	data := bytes.Repeat([]byte("abcdefg"), 3*cachePiece/7)
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "x", Data: data, Offset: cachePiece - 100})
+	if want := 4; writes != want { // the 100 bytes before the first boundary, and three more
+		t.Errorf("%d calls, want %d", writes, want)
+	}
+	got := make([]byte, len(data))
+	do(t, s, &blocker.Op{Kind: blocker.Read, Name: "x", Data: got, Offset: cachePiece - 100})
+	if !bytes.Equal(got, data) {
+		t.Error("what was read isn't what was written")
 	}
 }

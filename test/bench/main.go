@@ -3,6 +3,7 @@
 //
 //	go run ./test/bench transport    package xseg beside a bare round trip in C (yardstick/)
 //	go run ./test/bench maps         what an operator waits for, memory of maps, their encoding
+//	go run ./test/bench volumes      I/O through NBD beside qemu-nbd and nbdkit
 //
 // It reports medians and ratios (ours/theirs, higher is better) and never judges them: a machine
 // that is busy with other things makes all of them worse, the ratios least.
@@ -21,6 +22,7 @@ import (
 var benchmarks = map[string]func(ctx context.Context, args []string) error{
 	"transport": transport,
 	"maps":      maps,
+	"volumes":   volumes,
 }
 
 func main() {
@@ -28,7 +30,7 @@ func main() {
 		exit(childMain(os.Args[2:]))
 	}
 	if len(os.Args) < 2 || benchmarks[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench {transport | maps} [FLAGS]")
+		fmt.Fprintln(os.Stderr, "usage: bench {transport | maps | volumes} [FLAGS]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

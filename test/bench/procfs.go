@@ -43,6 +43,45 @@ func usageOf(pid int) (u usage, err error) {
 	return u, nil
 }
 
+// totalTime is what a process has used so far, with the threads that have ended: those of servers
+// that have one per connection. It is counted in ticks: for measurements of a second and more.
+func totalTime(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The name, in parentheses, may hold anything. The state is the first field behind it.
+	_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, text)
+	}
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+// ticksPerSecond is what Linux tells programs on amd64, whatever the kernel was built with.
+const ticksPerSecond = 100
+
+// totalTimes adds up the total times of processes.
+func totalTimes(list []named) (sum time.Duration, err error) {
+	for _, p := range list {
+		t, err := totalTime(p.pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", p.name, err)
+		}
+		sum += t
+	}
+	return sum, nil
+}
+
 // numberIn returns the number behind a name in a file of lines "name: number …".
 func numberIn(path, name string) (int64, error) {
 	text, err := os.ReadFile(path)

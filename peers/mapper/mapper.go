@@ -15,7 +15,10 @@ type Kind uint8
 // Operations.
 const (
 	// Open makes the volume Name ready for I/O on this node and returns Info. With Volume set, the
-	// name must still belong to it, else ErrStale. Idempotent. A snapshot opens read-only.
+	// name must still belong to it, else ErrStale. Idempotent. A snapshot opens read-only. It never
+	// fails because of the lock. Where several nodes share the store, an Open with Volume, which
+	// comes with the first I/O, takes a free lock. Flags of Info with FlagUncached: another node
+	// may change the volume, so no answer of MapRead may be used again.
 	Open Kind = iota + 1
 	// Close flushes, releases the lock and forgets the volume. Of what isn't open: success.
 	Close
@@ -84,6 +87,15 @@ const (
 	// More set the caller goes on at Index, also if N is 0. Of a volume that is open the map as
 	// committed counts.
 	Diff
+	// Acquire takes the lock of volume Name for this node and opens it. Idempotent. Never waits:
+	// ErrBusy, naming the owner, if another node holds it. With Volume set, the name must still
+	// belong to it, else ErrStale. The caller has frozen and drained the volume. Info.
+	Acquire
+	// Release flushes volume Name and gives its lock back; what isn't locked is released. The lock
+	// of another node: ErrBusy, unless Force is set: then it is broken, and that node isn't told,
+	// nor kept from writing. The caller has frozen and drained the volume, and drops all
+	// translations.
+	Release
 )
 
 // Usage is what the map of a volume refers to. A sub-block that an object below holds too counts
@@ -112,6 +124,12 @@ type Range struct {
 	Kind   RangeKind
 }
 
+// Flags of Info that aren't stored; the values are those of abi.h.
+const (
+	FlagOpen     = 256 // this node holds the lock
+	FlagUncached = 512 // another node may change the volume: nothing may be remembered of it
+)
+
 // Info describes a volume.
 type Info struct {
 	UUID       UUID
@@ -126,6 +144,7 @@ type Info struct {
 	Created    int64 // seconds since 1970 UTC
 	Modified   int64
 	Origin     UUID
+	Owner      string // node that holds the lock; "" = nobody
 	Port       uint32 // of the vlmcd thread that serves it; 0 = not said
 }
 
@@ -144,6 +163,7 @@ type Op struct {
 	Entries    []mapfmt.Entry
 	Data       []byte   // List, SnapshotGroup
 	Replace    bool     // Commit
+	Force      bool     // Release
 	Group      [16]byte // Snapshot, SnapshotGroup: random, made by whoever froze the members
 	Members    int      // Snapshot, SnapshotGroup: how many the group has
 	Ranges     []Range  // Diff: room for the result, at least 1

@@ -23,7 +23,7 @@ func (e *Engine) close(op *mapper.Op) error {
 	}
 	defer e.names.lock(name, "")()
 	// A predecessor may have left it locked and with a pending log, so it is opened to be closed.
-	v, err := e.openLocked(name, op.Volume)
+	v, err := e.openLocked(name, op.Volume, lockNone)
 	if errors.Is(err, mapper.ErrNotFound) || errors.Is(err, mapper.ErrStale) {
 		return nil
 	}
@@ -98,11 +98,17 @@ func (e *Engine) info(op *mapper.Op) error {
 	if err := checkName(op.Name); err != nil {
 		return err
 	}
-	if v := e.lookupName(op.Name); v != nil {
+	if v := e.lookupName(op.Name); v != nil && !e.isShared() {
 		op.Info = v.info()
 		return nil
 	}
 	defer e.names.lock(op.Name, "")()
+	if v, err := e.current(op.Name); err != nil || v != nil {
+		if err == nil {
+			op.Info = v.info()
+		}
+		return volumeError(op.Name, "info", err)
+	}
 	rec, err := e.describable(op.Name)
 	var lock lockState
 	if err == nil && rec.Flags&mapfmt.FlagReadOnly == 0 {
@@ -112,5 +118,8 @@ func (e *Engine) info(op *mapper.Op) error {
 		return volumeError(op.Name, "info", err)
 	}
 	op.Info = makeInfo(e, op.Name, rec, e.isOurs(lock), lock.generation)
+	if !lock.isFree() {
+		op.Info.Owner = lock.content.Node
+	}
 	return nil
 }

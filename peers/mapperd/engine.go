@@ -134,6 +134,10 @@ func (e *Engine) run(op *mapper.Op) error {
 		return e.usage(op)
 	case mapper.Diff:
 		return e.diff(op)
+	case mapper.Acquire:
+		return e.acquireLock(op)
+	case mapper.Release:
+		return e.releaseLock(op)
 	}
 	return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)
 }

@@ -257,7 +257,7 @@ func TestCloseReleases(t *testing.T) {
 	mustWrite(t, w, v, 3, 1, 30)
 	op, err := do(e, mapper.Op{Kind: mapper.InfoOf, Name: "v"})
 	must(t, err)
-	if op.Info.Flags&volumeOpen == 0 || op.Info.Generation != 1 {
+	if op.Info.Flags&mapper.FlagOpen == 0 || op.Info.Generation != 1 {
 		t.Fatalf("info of a volume in use: %+v", op.Info)
 	}
 	for range 2 {

@@ -80,7 +80,7 @@ func (q *cuts) startIdle() bool {
 // flush makes durable what was committed before it was called. It blocks.
 func (e *Engine) flush(op *mapper.Op) error {
 	for {
-		v, err := e.find(op.Volume, op.Name)
+		v, err := e.find(op.Volume, op.Name, lockNone)
 		if err != nil {
 			return err
 		}

@@ -2,12 +2,10 @@ package mapperd
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"archipelago/internal/mapfmt"
 	"archipelago/peers/blocker"
-	"archipelago/peers/mapper"
 )
 
 // lockState is the newest generation of a lock.
@@ -20,15 +18,18 @@ func (s lockState) isFree() bool {
 	return s.content == nil || s.content.Mode == mapfmt.LockReleased
 }
 
-// isOurs says that this node holds the lock, in its present incarnation.
+// isOurs says that this node holds the lock, in its present incarnation. The nonce is enough: it is
+// found beside the pending logs alone, also after the node was given another name.
 func (e *Engine) isOurs(s lockState) bool {
-	return !s.isFree() && s.content.Node == e.cfg.Node && s.content.Incarnation == e.incarnation
+	return !s.isFree() && s.content.Incarnation == e.incarnation
 }
 
 // mayTake says whether the lock can be won without asking anybody: it is free, or was this node's
-// in an earlier incarnation, which has ended with all its processes.
+// in an earlier incarnation, which has ended with all its processes. A namesake on another machine
+// is another node.
 func (e *Engine) mayTake(s lockState) bool {
-	return s.isFree() || s.content.Node == e.cfg.Node
+	return s.isFree() || e.isOurs(s) ||
+		s.content.Node == e.cfg.Node && s.content.MachineID == e.cfg.MachineID
 }
 
 func (e *Engine) readLock(u mapfmt.UUID) (lockState, error) {
@@ -90,9 +91,9 @@ func (v *volume) acquire() error {
 			return nil
 		}
 		if !v.e.mayTake(s) {
-			return v.errorf("lock", fmt.Errorf("%w: node %s", mapper.ErrBusy, s.content.Node))
+			return v.errorf("lock", v.e.busy(s))
 		}
-		err = v.take(s.generation)
+		err = v.take(s.generation, mapfmt.LockImplicit)
 		if err != nil && (!errors.Is(err, blocker.ErrConflict) || attempt == acquireAttempts) {
 			return v.errorf("lock", err)
 		}
@@ -101,11 +102,11 @@ func (v *volume) acquire() error {
 
 // take wins generation from+1. The new pending log comes first: from the moment on that this node
 // owns the lock, a missing log means that acknowledged writes are lost.
-func (v *volume) take(from uint64) error {
+func (v *volume) take(from uint64, mode mapfmt.LockMode) error {
 	if err := v.replaceLog(from + 1); err != nil {
 		return err
 	}
-	return v.e.advance(v.uuid, from, mapfmt.LockImplicit)
+	return v.e.advance(v.uuid, from, mode)
 }
 
 func (v *volume) setOwned(generation uint64) {

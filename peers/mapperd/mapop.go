@@ -29,14 +29,24 @@ var done = need{}
 
 // mapOp does an operation on the map, waiting for what it needs.
 func (e *Engine) mapOp(op *mapper.Op) error {
+	wish := lockNone
+	if op.Kind == mapper.MapWrite {
+		wish = lockTry
+	}
+	var v *volume
 	for {
-		v, err := e.find(op.Volume, op.Name)
-		if err != nil {
-			return err
+		if v == nil || !v.guest { // a guest is the same for the whole operation
+			var err error
+			if v, err = e.find(op.Volume, op.Name, wish); err != nil {
+				return err
+			}
 		}
 		n := v.try(op)
 		if n.what == needNothing {
 			return op.Err
+		}
+		if v.guest && n.what == needLock {
+			return mapper.ErrAgain // the owner frees it, and the caller comes again
 		}
 		if err := v.provide(n); err != nil && !errors.Is(err, errClosed) {
 			return forKind(op.Kind, err)

@@ -102,16 +102,29 @@ func (e *Engine) renameLocked(op *mapper.Op) (*mapfmt.Record, error) {
 	case !errors.Is(err, mapper.ErrNotFound):
 		return nil, err
 	}
-	v, err := e.openLocked(op.Name, op.Volume)
+	v, err := e.openLocked(op.Name, op.Volume, lockTake)
 	if err != nil {
 		return nil, err
 	}
+	defer e.releaseMoved(v)
 	v.ctl.Lock()
 	defer v.ctl.Unlock()
 	if err := v.startMove(op); err != nil {
 		return nil, err
 	}
 	return e.finishMove(op.Name, op.Other)
+}
+
+// releaseMoved is giveBack for a volume that has left the engine under its old name.
+func (e *Engine) releaseMoved(v *volume) {
+	if !v.borrowed {
+		return
+	}
+	v.borrowed = false
+	e.dropLog(v.uuid)
+	if err := e.advance(v.uuid, v.generation, mapfmt.LockReleased); err != nil {
+		e.cfg.Log.Warn("lock stays taken after a rename", "volume", v.name, "error", err)
+	}
 }
 
 // startMove flushes the volume, takes it out of the engine (it comes back under its new name) and
@@ -207,7 +220,7 @@ func (e *Engine) mayFinish(rec *mapfmt.Record) error {
 	}
 	s, err := e.readLock(rec.UUID)
 	if err == nil && !e.mayTake(s) {
-		err = fmt.Errorf("%w: node %s", mapper.ErrBusy, s.content.Node)
+		err = e.busy(s)
 	}
 	return err
 }

@@ -11,7 +11,11 @@ import (
 
 // open makes a volume ready for I/O.
 func (e *Engine) open(op *mapper.Op) error {
-	v, err := e.openNamed(op.Name, op.Volume)
+	wish := lockNone
+	if op.Volume != (mapfmt.UUID{}) {
+		wish = lockTry // it comes with the first I/O; by a name alone nobody writes yet
+	}
+	v, err := e.openNamed(op.Name, op.Volume, wish)
 	if err == nil {
 		op.Info = v.info()
 	}
@@ -19,31 +23,33 @@ func (e *Engine) open(op *mapper.Op) error {
 }
 
 // find returns the open volume of that UUID, and opens it by its name if need be.
-func (e *Engine) find(u mapfmt.UUID, name string) (*volume, error) {
+func (e *Engine) find(u mapfmt.UUID, name string, wish lockWish) (*volume, error) {
 	if v := e.lookup(u); v != nil {
 		return v, nil
 	}
 	if name == "" {
 		return nil, fmt.Errorf("volume %s isn't open: %w", mapfmt.FormatUUID(u), mapper.ErrStale)
 	}
-	return e.openNamed(name, u)
+	return e.openNamed(name, u, wish)
 }
 
 // openNamed opens the volume of that name; mapper.ErrStale if it isn't that UUID (zero: any).
-func (e *Engine) openNamed(name string, want mapfmt.UUID) (*volume, error) {
+func (e *Engine) openNamed(name string, want mapfmt.UUID, wish lockWish) (*volume, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	defer e.names.lock(name, "")()
-	return e.openLocked(name, want)
+	return e.openLocked(name, want, wish)
 }
 
 // openLocked is openNamed for callers that hold the lock of the name.
-func (e *Engine) openLocked(name string, want mapfmt.UUID) (*volume, error) {
-	v := e.lookupName(name)
+func (e *Engine) openLocked(name string, want mapfmt.UUID, wish lockWish) (*volume, error) {
+	v, err := e.current(name)
+	if err != nil {
+		return nil, volumeError(name, "open", err)
+	}
 	if v == nil {
-		var err error
-		if v, err = e.openStored(name); err != nil {
+		if v, err = e.openFor(name, wish); err != nil {
 			return nil, volumeError(name, "open", err)
 		}
 	}
@@ -53,21 +59,26 @@ func (e *Engine) openLocked(name string, want mapfmt.UUID) (*volume, error) {
 	return v, nil
 }
 
-// openStored reads the record, takes note of the lock, and replays the pending log.
-func (e *Engine) openStored(name string) (*volume, error) {
-	rec, err := e.liveRecord(name)
-	if err != nil {
+// current returns the open volume of that name, or nil. No lock keeps another node from renaming or
+// removing a snapshot, so where there may be one the record is looked at. The lock of the name is
+// held.
+func (e *Engine) current(name string) (*volume, error) {
+	v := e.lookupName(name)
+	if v == nil || !e.isShared() || !v.isSnapshot() {
+		return v, nil
+	}
+	rec, err := e.readRecord(name)
+	if err != nil && !errors.Is(err, mapper.ErrNotFound) {
 		return nil, err
 	}
-	v := newVolume(e, name, rec)
-	if !v.isReadOnly() {
-		if err := v.resume(); err != nil {
-			v.abandon()
-			return nil, err
-		}
+	if err == nil && rec.UUID == v.uuid && rec.Marks == nil {
+		return v, nil
 	}
-	e.publish(v)
-	return v, nil
+	v.ctl.Lock()
+	defer v.ctl.Unlock()
+	v.freeze()
+	v.retire()
+	return nil, nil
 }
 
 // resume goes on where the predecessor of this process stopped: with its lock and its pending log.
@@ -167,7 +178,7 @@ func (v *volume) persistOld(n int) error {
 
 // recover opens a volume, where a rename that was interrupted has taken it.
 func (e *Engine) recover(name string, u mapfmt.UUID) error {
-	_, err := e.openNamed(name, u)
+	_, err := e.openNamed(name, u, lockNone)
 	m, moved := errors.AsType[*movingError](err)
 	if !moved {
 		return err
@@ -175,7 +186,7 @@ func (e *Engine) recover(name string, u mapfmt.UUID) error {
 	if err := e.finishMoveOf(m); err != nil {
 		return err
 	}
-	_, err = e.openNamed(m.to, u)
+	_, err = e.openNamed(m.to, u, lockNone)
 	return err
 }
 

@@ -33,6 +33,9 @@ func (e *Engine) deleteLocked(op *mapper.Op) error {
 		if err := v.acquire(); err != nil {
 			return err
 		}
+		if err := v.reread(); err != nil {
+			return err
+		}
 	}
 	v.freeze()
 	// From here on nothing writes the record: a flush that ran on would bring it back. If the
@@ -48,6 +51,28 @@ func (e *Engine) deleteLocked(op *mapper.Op) error {
 			e.free(v)
 		}()
 	}
+	return nil
+}
+
+// reread takes the record as it is since this node holds the lock: the tombstone has its chunk
+// table. Precondition: ctl is held.
+func (v *volume) reread() error {
+	if !v.e.isShared() {
+		return nil
+	}
+	rec, err := v.e.readRecord(v.name)
+	if err == nil && rec.UUID != v.uuid {
+		err = fmt.Errorf("%w: is another volume now", mapper.ErrStale)
+	}
+	if err == nil {
+		err = moving(v.name, rec)
+	}
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.rec = rec
+	v.mu.Unlock()
 	return nil
 }
 

@@ -13,10 +13,11 @@ func (e *Engine) resize(op *mapper.Op) error {
 		return err
 	}
 	defer e.names.lock(op.Name, "")()
-	v, err := e.openLocked(op.Name, op.Volume)
+	v, err := e.openLocked(op.Name, op.Volume, lockTake)
 	if err != nil {
 		return err
 	}
+	defer v.giveBack()
 	v.ctl.Lock()
 	defer v.ctl.Unlock()
 	if err := v.resize(op); err != nil {

@@ -17,10 +17,11 @@ func (e *Engine) rollback(op *mapper.Op) error {
 		}
 	}
 	defer e.names.lock(op.Name, op.Other)()
-	v, err := e.openLocked(op.Name, op.Volume)
+	v, err := e.openLocked(op.Name, op.Volume, lockTake)
 	if err != nil {
 		return err
 	}
+	defer v.giveBack()
 	v.ctl.Lock()
 	defer v.ctl.Unlock()
 	if err := v.rollback(op); err != nil {

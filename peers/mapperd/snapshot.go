@@ -36,10 +36,11 @@ func (e *Engine) snapshotLocked(op *mapper.Op) error {
 	case !errors.Is(err, mapper.ErrNotFound):
 		return err
 	}
-	v, err := e.openLocked(op.Name, op.Volume)
+	v, err := e.openLocked(op.Name, op.Volume, lockTake)
 	if err != nil {
 		return err
 	}
+	defer v.giveBack()
 	v.ctl.Lock()
 	defer v.ctl.Unlock()
 	rec, err := v.snapshot(op)

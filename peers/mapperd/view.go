@@ -19,7 +19,11 @@ func (e *Engine) view(name string) (*view, error) {
 		return nil, err
 	}
 	defer e.names.lock(name, "")()
-	if v := e.lookupName(name); v != nil {
+	v, err := e.current(name)
+	if err != nil {
+		return nil, volumeError(name, "read the map", err)
+	}
+	if v != nil {
 		return &view{e: e, v: v, rec: v.record(), page: -1}, nil
 	}
 	rec, err := e.liveRecord(name)
@@ -28,7 +32,7 @@ func (e *Engine) view(name string) (*view, error) {
 	}
 	// A predecessor may have left committed entries in a pending log.
 	if rec.Flags&mapfmt.FlagReadOnly == 0 {
-		v, err := e.openLocked(name, rec.UUID)
+		v, err := e.openLocked(name, rec.UUID, lockNone)
 		if err != nil {
 			return nil, err
 		}

@@ -28,6 +28,9 @@ type volume struct {
 	closed bool           // no longer the open volume of its UUID: look again
 	frozen bool           // the map is about to change: no new reservations and commits
 
+	guest      bool   // not in the engine, because another node may change it: for one operation
+	holder     string // of a guest: the node that holds the lock, or ""
+	borrowed   bool   // opened for one change, closed after it; guarded by the lock of the name
 	owned      bool   // this node holds the lock
 	generation uint64 // of the lock, as last seen
 
@@ -113,7 +116,12 @@ func (v *volume) set(c *chunk, at int, e *mapfmt.Entry) error {
 
 // infoLocked describes the volume. v.mu is held.
 func (v *volume) infoLocked() mapper.Info {
-	return makeInfo(v.e, v.name, v.rec, v.owned, v.generation)
+	i := makeInfo(v.e, v.name, v.rec, v.owned, v.generation)
+	if v.guest {
+		i.Flags |= mapper.FlagUncached
+		i.Owner = v.holder
+	}
+	return i
 }
 
 func (v *volume) info() mapper.Info {
@@ -121,9 +129,6 @@ func (v *volume) info() mapper.Info {
 	defer v.mu.Unlock()
 	return v.infoLocked()
 }
-
-// volumeOpen is the flag of an Info that isn't stored: this node holds the lock.
-const volumeOpen = 256
 
 func makeInfo(e *Engine, name string, r *mapfmt.Record, owned bool, generation uint64) mapper.Info {
 	i := mapper.Info{
@@ -133,7 +138,8 @@ func makeInfo(e *Engine, name string, r *mapfmt.Record, owned bool, generation u
 		Chunks: int(r.ChunkCount()),
 	}
 	if owned {
-		i.Flags |= volumeOpen
+		i.Flags |= mapper.FlagOpen
+		i.Owner = e.cfg.Node
 	}
 	if o, ok := r.Origin(); ok {
 		i.Origin = o.UUID

@@ -118,7 +118,7 @@ func (c *client) finish(call *xseg.Call) {
 
 // checkOp refuses what a request can't carry.
 func checkOp(op *mapper.Op) error {
-	if op.Kind < mapper.Open || op.Kind > mapper.Diff {
+	if op.Kind < mapper.Open || op.Kind > mapper.Release {
 		return fmt.Errorf("operation %d: %w", op.Kind, mapper.ErrArgument)
 	}
 	if len(op.Name) > xseg.TargetMax || len(op.Other) > xseg.TargetMax {
@@ -155,6 +155,7 @@ var opcodes = [...]uint32{
 	mapper.List: xseg.OpList, mapper.Delete: xseg.OpDelete,
 	mapper.Rename: xseg.OpRename, mapper.Rollback: xseg.OpRollback, mapper.Resize: xseg.OpResize,
 	mapper.SnapshotGroup: xseg.OpSnapshotGroup, mapper.UsageOf: xseg.OpUsage, mapper.Diff: xseg.OpDiff,
+	mapper.Acquire: xseg.OpAcquire, mapper.Release: xseg.OpRelease,
 }
 
 func encode(call *xseg.Call, op *mapper.Op) {
@@ -182,6 +183,10 @@ func encode(call *xseg.Call, op *mapper.Op) {
 		PutNameArgs(call.Data(), op.Other)
 	case mapper.Resize:
 		call.Size = uint64(op.Size)
+	case mapper.Release:
+		if op.Force {
+			call.Flags = xseg.ReqForce
+		}
 	case mapper.SnapshotGroup:
 		copy(call.Data(), op.Data)
 		encodeGroup(call, op)
@@ -204,7 +209,7 @@ func encodeGroup(call *xseg.Call, op *mapper.Op) {
 func decodeReply(call *xseg.Call, op *mapper.Op) (err error) {
 	payload := call.Payload()[:call.PayloadLen()]
 	switch op.Kind {
-	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Rollback, mapper.Resize:
+	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Rollback, mapper.Resize, mapper.Acquire:
 		op.Info, err = Info(payload, op.Name)
 	case mapper.Snapshot, mapper.Rename:
 		op.Info, err = Info(payload, op.Other)

@@ -24,6 +24,8 @@
 //	RESIZE     target = name, volume (or zero), id, size            inline: volume info
 //	SNAPSHOT_GROUP  inline: group args, data: names                 -
 //	USAGE      target = name                                        inline: usage
+//	ACQUIRE    target = name, volume (or zero)                      inline: volume info
+//	RELEASE    target = name, volume (or zero), flag FORCE          -
 //	DIFF       target = name, offset = index,                       data: ranges, serviced = count,
 //	           size = how many ranges fit at most,                  inline: diff next
 //	           data: name args (the other name)

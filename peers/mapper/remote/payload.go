@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -19,6 +20,8 @@ const (
 	levelsOffset = 40
 	levelBytes   = 40
 	nameBytes    = 256
+	ownerOffset  = 96
+	ownerBytes   = 64
 )
 
 var le = binary.LittleEndian
@@ -77,6 +80,7 @@ func PutInfo(b []byte, i *mapper.Info) {
 	le.PutUint64(b[64:], uint64(i.Created))
 	le.PutUint64(b[72:], uint64(i.Modified))
 	copy(b[80:], i.Origin[:])
+	copy(b[ownerOffset:ownerOffset+ownerBytes], i.Owner)
 }
 
 // Info decodes what PutInfo made of the volume name. mapper.ErrArgument if it isn't one.
@@ -99,6 +103,7 @@ func Info(b []byte, name string) (mapper.Info, error) {
 	}
 	copy(i.UUID[:], b)
 	copy(i.Origin[:], b[80:])
+	i.Owner = string(bytes.TrimRight(b[ownerOffset:ownerOffset+ownerBytes], "\x00"))
 	if i.Size < 0 {
 		return mapper.Info{}, fmt.Errorf("volume info with size %d: %w", i.Size, mapper.ErrArgument)
 	}

@@ -128,7 +128,7 @@ func (j *job) reply() (serviced uint64) {
 	r.SetPayloadLen(0)
 	switch op.Kind {
 	case mapper.Open, mapper.InfoOf, mapper.Clone, mapper.Snapshot, mapper.Rename, mapper.Rollback,
-		mapper.Resize:
+		mapper.Resize, mapper.Acquire:
 		PutInfo(r.Payload(), &op.Info)
 		r.SetPayloadLen(InfoBytes)
 	case mapper.MapWrite, mapper.Commit:
@@ -233,6 +233,8 @@ func (j *job) decodeArgs() (err error) {
 		op.Other, err = NameArgs(r.Data())
 	case mapper.Resize:
 		op.Size = int64(r.Size())
+	case mapper.Release:
+		op.Force = r.Flags()&xseg.ReqForce != 0
 	case mapper.SnapshotGroup:
 		op.Data = append([]byte(nil), r.Data()...)
 		err = j.decodeGroup()

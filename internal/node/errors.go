@@ -4,11 +4,69 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
-// exitBusy is the exit status of a node that is locked; see the table in internal/cli.
-const exitBusy = 12
+// Exit statuses of errors here; see the table in internal/cli.
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitBusy       = 12
+	exitNotRunning = 13
+	exitTryAgain   = 75
+)
+
+// statusError is a sentinel with an exit status.
+type statusError struct {
+	text   string
+	status int
+}
+
+func (e *statusError) Error() string { return e.text }
+func (e *statusError) ExitCode() int { return e.status }
+
+// Errors of the control of a running node.
+var (
+	// ErrNoSupervisor: no `archipelago run` runs the node.
+	ErrNoSupervisor error = &statusError{"no supervisor (archipelago run) runs this node", exitNotRunning}
+	// ErrSilent: the supervisor lives, but doesn't answer.
+	ErrSilent error = &statusError{"the supervisor doesn't answer", exitTryAgain}
+
+	errStopping error = &statusError{"the node is stopping", exitNotRunning}
+)
+
+// UnknownRoleError says that a node has no such role.
+type UnknownRoleError struct {
+	Role  string
+	Known []string
+}
+
+func (e *UnknownRoleError) Error() string {
+	return fmt.Sprintf("no role %q in the running node; known: %s", e.Role, strings.Join(e.Known, ", "))
+}
+
+// ExitCode is the exit status for it.
+func (e *UnknownRoleError) ExitCode() int { return exitUsage }
+
+// RestartError says that a role did not come up again. Its supervisor goes on trying.
+type RestartError struct {
+	Role   string
+	Cause  string
+	Status int      // exit status for it
+	Log    []string // the last lines that the new process logged
+}
+
+func (e *RestartError) Error() string {
+	text := fmt.Sprintf("restart of role %s: %s", e.Role, e.Cause)
+	for _, line := range e.Log {
+		text += "\n  " + line
+	}
+	return text
+}
+
+// ExitCode is the exit status for it.
+func (e *RestartError) ExitCode() int { return e.Status }
 
 // LockedError says that another process runs the node.
 type LockedError struct {
@@ -33,6 +91,7 @@ type PeerError struct {
 	What  string
 	State *os.ProcessState // nil: no process was started
 	Err   error            // why not
+	Log   []string         // the last lines that the process logged
 }
 
 func (e *PeerError) Error() string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"archipelago/internal/config"
+	daemon "archipelago/peers/peer"
 )
 
 // The test program plays the peers itself: `node.test fake-peer BEHAVIOUR ROLE EVENTS`.
@@ -54,6 +56,13 @@ func playPeer(behaviour, role, events string) int {
 	if behaviour == "fails" {
 		return 14
 	}
+	if behaviour == "fails-second" && !firstTime(events) {
+		fmt.Fprintln(os.Stderr, "my storage is gone")
+		return 14
+	}
+	if behaviour == "stores" {
+		playStore(tell)
+	}
 	if behaviour == "fails-once-ready" {
 		say(os.Getenv("NOTIFY_SOCKET"), "READY=1")
 		return 3
@@ -81,6 +90,55 @@ func playPeer(behaviour, role, events string) int {
 			}
 			return 0
 		}
+	}
+}
+
+// firstTime says whether nobody has asked before.
+func firstTime(events string) bool {
+	f, err := os.OpenFile(events+".once", os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
+// playStore reports what was passed on, and stores more: once a pipe with something in it, each
+// time one whose other end is closed, and each time all that was passed on.
+func playStore(tell func(string)) {
+	passed := daemon.StoredFDs()
+	var text []string
+	for name, files := range passed {
+		for _, f := range files {
+			if name == "kept" {
+				b := make([]byte, 10)
+				_ = syscall.SetNonblock(int(f.Fd()), true)
+				n, _ := syscall.Read(int(f.Fd()), b)
+				text = append(text, name+"="+string(b[:max(n, 0)]))
+				continue
+			}
+			text = append(text, name)
+		}
+	}
+	slices.Sort(text)
+	tell("passed " + strings.Join(text, ",") + " by")
+	r, w, err := os.Pipe()
+	if err != nil {
+		return
+	}
+	if len(passed["kept"]) == 0 {
+		w.Write([]byte("hello"))
+		complain(daemon.StoreFDs("kept", int(r.Fd()), int(w.Fd())))
+		return
+	}
+	w.Close()
+	complain(daemon.StoreFDs("hung-up", int(r.Fd())))
+	complain(daemon.StoreFDs("kept", int(passed["kept"][0].Fd())))
+}
+
+func complain(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 }
 
@@ -229,5 +287,18 @@ func wait(t *testing.T, end <-chan error) error {
 	case <-time.After(patience):
 		t.Fatal("the supervisor didn't end")
 		return nil
+	}
+}
+
+// unixEpoch is a deadline that has passed.
+var unixEpoch = time.Unix(1, 0)
+
+// eventually waits for something that another goroutine does.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %s", what)
+		}
 	}
 }

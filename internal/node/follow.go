@@ -21,7 +21,9 @@ type follower struct {
 	late      bool // the watchdog time has passed, the grace has not
 
 	ready    <-chan struct{}
+	stopping <-chan struct{} // the process says that it stops
 	stop     <-chan struct{}
+	orders   <-chan *order
 	force    <-chan struct{}
 	deadline <-chan time.Time // of the watchdog
 	killAt   <-chan time.Time // of the stop
@@ -32,8 +34,12 @@ func (p *peer) follow(proc *process, restarted bool) time.Duration {
 	f := &follower{
 		p: p, proc: proc, restarted: restarted,
 		log:   p.s.log.With("role", p.role.Name, "pid", proc.pid()),
-		ready: proc.notify.ready, stop: p.stop, force: p.s.opts.Force,
+		ready: proc.notify.ready, stopping: proc.notify.stopping, stop: p.stop, force: p.s.opts.Force,
 	}
+	if p.order == nil {
+		f.orders = p.orders // one at a time
+	}
+	p.state.enter(PhaseStarting, proc.pid())
 	for f.step() {
 	}
 	p.ended(proc, !f.readyAt.IsZero())
@@ -54,9 +60,14 @@ func (f *follower) step() bool {
 	case <-f.deadline:
 		f.isLate()
 	case <-f.stop:
-		// The watchdog goes on: a peer that hangs while it stops is still a peer that hangs.
-		f.stop, f.killAt = nil, time.After(f.p.s.opts.StopTimeout)
-		f.proc.signal(syscall.SIGTERM)
+		f.stop = nil
+		f.terminate()
+	case f.p.order = <-f.orders:
+		f.log.Info("peer is restarted on demand")
+		f.terminate()
+	case <-f.stopping:
+		f.stopping = nil
+		f.p.state.enter(PhaseStopping, f.proc.pid())
 	case <-f.killAt:
 		f.killAt = nil
 		f.log.Error("peer did not stop in time and is killed", "timeout", f.p.s.opts.StopTimeout)
@@ -71,12 +82,30 @@ func (f *follower) step() bool {
 	return true
 }
 
+// terminate tells the process to stop. The watchdog goes on: a peer that hangs while it stops is
+// still a peer that hangs.
+func (f *follower) terminate() {
+	f.orders = nil
+	if f.killAt == nil {
+		f.killAt = time.After(f.p.s.opts.StopTimeout)
+	}
+	f.p.state.enter(PhaseStopping, f.proc.pid())
+	f.proc.signal(syscall.SIGTERM)
+}
+
 func (f *follower) isReady() {
 	f.ready, f.readyAt = nil, time.Now()
 	f.isAlive()
 	f.log.Info("peer is ready", "took", f.readyAt.Sub(f.proc.started), "restarted", f.restarted)
+	if f.killAt == nil {
+		f.p.state.enter(PhaseReady, f.proc.pid())
+	}
 	if !f.restarted {
 		f.p.first <- nil
+	}
+	if f.p.order != nil && f.p.order.stopped {
+		f.p.answer(nil)
+		f.orders = f.p.orders
 	}
 }
 

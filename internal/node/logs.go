@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,6 +12,9 @@ import (
 const (
 	logQueue   = 4096     // lines
 	maxLogLine = 64 << 10 // bytes
+	// lastLines is how many lines of a process are told when it can't come up.
+	lastLines   = 10
+	maxTailLine = 512 // bytes of each
 	// logDrain bounds how long the end of the log is waited for.
 	logDrain = time.Second
 )
@@ -85,6 +89,7 @@ type prefixer struct {
 	sink   *logSink
 	prefix string
 	part   []byte
+	tail   []string // the last lines, oldest first
 }
 
 func (p *prefixer) Write(b []byte) (int, error) {
@@ -100,11 +105,18 @@ func (p *prefixer) Write(b []byte) (int, error) {
 	return n, nil
 }
 
+// last returns the last lines. Only after the end of the process.
+func (p *prefixer) last() []string { return slices.Clone(p.tail) }
+
 // flush passes on what has no end of line yet.
 func (p *prefixer) flush() {
 	if len(p.part) == 0 {
 		return
 	}
 	p.sink.put(fmt.Appendf(nil, "%s%s\n", p.prefix, p.part))
+	if len(p.tail) == lastLines {
+		p.tail = slices.Delete(p.tail, 0, 1)
+	}
+	p.tail = append(p.tail, string(p.part[:min(len(p.part), maxTailLine)]))
 	p.part = p.part[:0]
 }

@@ -41,49 +41,74 @@ func (f *forker) close() { close(f.work) }
 type process struct {
 	cmd     *exec.Cmd
 	notify  *notify
+	out     *prefixer
 	started time.Time
 	exited  chan struct{} // closed when it was reaped and its output is in the log
 }
+
+// socketName is the name under which a listening socket is passed on.
+const socketName = "nbd"
 
 // outputDelay: after a process has died its output is read for at most this long (something that
 // it started could hold the pipe open).
 const outputDelay = time.Second
 
 // spawn starts the program of a role.
-func (s *supervisor) spawn(r *config.Role) (*process, error) {
-	argv, err := s.opts.Command(s.cfg, r)
+func (s *supervisor) spawn(r *peer) (*process, error) {
+	argv, err := s.opts.Command(s.cfg, r.role)
 	if err != nil {
 		return nil, err
 	}
-	n, err := newNotify(filepath.Join(s.cfg.RuntimeDir, notifyPrefix+strconv.FormatInt(s.spawns.Add(1), 10)))
+	path := filepath.Join(s.cfg.RuntimeDir, notifyPrefix+strconv.FormatInt(s.spawns.Add(1), 10))
+	n, err := newNotify(path, r.store, s.log.With("role", r.role.Name))
 	if err != nil {
 		return nil, err
 	}
-	out := &prefixer{sink: s.sink, prefix: "role=" + r.Name + " "}
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...), notify: n, exited: make(chan struct{})}
+	out := &prefixer{sink: s.sink, prefix: "role=" + r.role.Name + " "}
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), notify: n, out: out, exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out // equal writers share one pipe, so lines keep their order
 	p.cmd.WaitDelay = outputDelay
 	p.cmd.Env = peerEnv(n.path, s.opts.Watchdog)
-	if l := s.sockets[r.Name]; l != nil {
-		p.cmd.ExtraFiles = []*os.File{l}
-		p.cmd.Env = append(p.cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=nbd")
-	}
 	// A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops the
 	// peers in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	p.started = time.Now()
-	if err := s.forker.start(p.cmd); err != nil {
+	err = r.store.use(func(stored []storedFD) error {
+		pass(p.cmd, s.sockets[r.role.Name], stored)
+		p.started = time.Now()
+		return s.forker.start(p.cmd)
+	})
+	p.cmd.ExtraFiles = nil // some are the store's, which may close them now
+	if err != nil {
 		n.close()
 		return nil, err
 	}
-	go p.wait(out)
+	go p.wait()
 	return p, nil
 }
 
-func (p *process) wait(out *prefixer) {
+// pass gives a process descriptors in the way of socket activation: the listening socket first,
+// then what its predecessors stored. LISTEN_PID is left out: the process id isn't known before the
+// start, and these variables are for the child alone.
+func pass(cmd *exec.Cmd, socket *os.File, stored []storedFD) {
+	var names []string
+	if socket != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, socket)
+		names = append(names, socketName)
+	}
+	for _, f := range stored {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f.file)
+		names = append(names, f.name)
+	}
+	if len(names) > 0 {
+		cmd.Env = append(cmd.Env, "LISTEN_FDS="+strconv.Itoa(len(names)),
+			"LISTEN_FDNAMES="+strings.Join(names, ":"))
+	}
+}
+
+func (p *process) wait() {
 	// The state that Wait leaves in cmd says all; its error only repeats it.
 	_ = p.cmd.Wait()
-	out.flush()
+	p.out.flush()
 	p.notify.close()
 	close(p.exited)
 }

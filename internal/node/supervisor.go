@@ -43,13 +43,24 @@ func (s *supervisor) run(ctx context.Context) error {
 	s.forker = newForker()
 	err := s.startAll(ctx)
 	if err == nil {
-		s.log.Info("node is ready", "segment", s.cfg.SegmentName, "pid", os.Getpid())
-		s.opts.Ready(s.uri())
-		s.waitForStop(ctx)
+		err = s.serve(ctx)
 	}
 	err = errors.Join(err, s.stopAll())
 	s.forker.close()
 	return errors.Join(err, s.closeSockets())
+}
+
+// serve is the life of a node that has started.
+func (s *supervisor) serve(ctx context.Context) error {
+	ctl, err := s.openControl()
+	if err != nil {
+		return err
+	}
+	defer ctl.close()
+	s.log.Info("node is ready", "segment", s.cfg.SegmentName, "pid", os.Getpid())
+	s.opts.Ready(s.uri())
+	s.waitForStop(ctx)
+	return nil
 }
 
 func (s *supervisor) waitForStop(ctx context.Context) {
@@ -63,7 +74,10 @@ func (s *supervisor) waitForStop(ctx context.Context) {
 // startAll starts the roles, each when the one before is ready.
 func (s *supervisor) startAll(ctx context.Context) error {
 	for i := range s.cfg.Roles {
-		p := newPeer(s, &s.cfg.Roles[i])
+		p, err := newPeer(s, &s.cfg.Roles[i])
+		if err != nil {
+			return err
+		}
 		s.peers = append(s.peers, p)
 		go p.run()
 		if err := s.waitFirst(ctx, p); err != nil {

@@ -16,7 +16,7 @@ var kinds = [...]Kind{
 	xseg.OpRead: Read, xseg.OpWrite: Write, xseg.OpWriteZeroes: WriteZeroes, xseg.OpDiscard: Discard,
 	xseg.OpFlush: Flush, xseg.OpOpen: Open, xseg.OpClose: Close, xseg.OpSnapshot: Snapshot,
 	xseg.OpDelete: Delete, xseg.OpInfo: Info, xseg.OpRename: Rename, xseg.OpRollback: Rollback,
-	xseg.OpResize: Resize, xseg.OpFlatten: Flatten,
+	xseg.OpResize: Resize, xseg.OpFlatten: Flatten, xseg.OpAcquire: Acquire, xseg.OpRelease: Release,
 }
 
 // decode makes the operation of a request. What the engine checks itself isn't checked here: ranges
@@ -27,8 +27,10 @@ func decode(op *Op, r *xseg.Request) (err error) {
 		return fmt.Errorf("operation %d: %w", code, mapper.ErrArgument)
 	}
 	op.Kind, op.Flags = kinds[code], flagsOf(r.Flags())
+	op.Force = r.Flags()&xseg.ReqForce != 0
 	op.Volume, op.Name, op.RequestID = r.Volume(), r.Target(), r.RequestID()
 	op.Offset, op.Length = int64(r.Offset()), int64(r.Size())
+	op.Received = r.Received()
 	switch op.Kind {
 	case Read, Write:
 		data := r.Data()

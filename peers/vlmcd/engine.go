@@ -6,6 +6,7 @@ import (
 	"archipelago/internal/mapfmt"
 	"archipelago/peers/blocker"
 	"archipelago/peers/mapper"
+	"archipelago/xseg"
 )
 
 // Config is what an engine needs.
@@ -17,6 +18,10 @@ type Config struct {
 	After func(d time.Duration, f func())
 	// Route says which port serves a volume and whether that is this engine. nil: this one.
 	Route func(UUID) (port uint32, here bool)
+	// Claim gives a volume a row of counters; nil if there is none to be had. nil: no rows.
+	Claim func(u UUID, name string, size int64) *xseg.VolumeRow
+	// Inherited are the rows of volumes that a predecessor served: the engine goes on with them.
+	Inherited []*xseg.VolumeRow
 	// CopyUpRate is how many bytes per second are copied in the background to complete objects that
 	// were copied on write in part. 0 = none.
 	CopyUpRate int64
@@ -52,9 +57,11 @@ const (
 type Engine struct {
 	cfg     Config
 	volumes map[UUID]*volume
-	renamed map[UUID]string // the names of volumes that were renamed here
-	pages   []*page         // all of them, for eviction
-	hand    int             // next to be looked at for eviction
+	rows    map[UUID]*xseg.VolumeRow // see meter.go
+	renamed map[UUID]string          // the names of volumes that were renamed here
+	pages   []*page                  // all of them, for eviction
+	hand    int                      // next to be looked at for eviction
+	guests  []*volume                // open, and uncached
 
 	// What has happened and wasn't looked at yet.
 	running  bool
@@ -91,7 +98,12 @@ func New(cfg Config) *Engine {
 	if cfg.Route == nil {
 		cfg.Route = func(UUID) (uint32, bool) { return 0, true }
 	}
-	return &Engine{cfg: cfg, volumes: map[UUID]*volume{}, renamed: map[UUID]string{}}
+	e := &Engine{cfg: cfg, volumes: map[UUID]*volume{}, renamed: map[UUID]string{},
+		rows: map[UUID]*xseg.VolumeRow{}}
+	for _, row := range cfg.Inherited {
+		e.rows[row.UUID()] = row
+	}
+	return e
 }
 
 // Submit begins an operation. It doesn't block; Done may run before it returns.
@@ -109,7 +121,7 @@ func (e *Engine) run() {
 		return
 	}
 	e.running = true
-	for e.runOne() {
+	for e.runOne() || e.closeUncached() {
 	}
 	e.running = false
 	if e.stopping {
@@ -150,7 +162,7 @@ func (e *Engine) accept(op *Op) {
 	case Open, Info:
 		e.ask(question{then: (*Engine).infoAnswered, client: op,
 			Op: mapper.Op{Kind: infoKinds[op.Kind], Volume: op.Volume, Name: string(op.Name)}})
-	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw:
+	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw, Acquire, Release:
 		e.acceptChange(op)
 	default:
 		e.finish(op, mapper.ErrArgument)
@@ -173,6 +185,7 @@ func (e *Engine) finish(op *Op, err error) {
 	if err != nil && op.Err == nil {
 		op.Err = err
 	}
+	op.meterEnd()
 	op.vol = nil
 	op.Done(op)
 }

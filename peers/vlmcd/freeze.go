@@ -6,13 +6,13 @@ import (
 
 var changeKinds = [...]mapper.Kind{
 	Close: mapper.Close, Snapshot: mapper.Snapshot, Delete: mapper.Delete, Rename: mapper.Rename,
-	Rollback: mapper.Rollback, Resize: mapper.Resize,
+	Rollback: mapper.Rollback, Resize: mapper.Resize, Acquire: mapper.Acquire, Release: mapper.Release,
 }
 
 // isChange says that an operation needs a frozen volume.
 func isChange(k Kind) bool {
 	switch k {
-	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw:
+	case Close, Snapshot, Delete, Rename, Rollback, Resize, Freeze, Thaw, Acquire, Release:
 		return true
 	}
 	return false
@@ -20,7 +20,9 @@ func isChange(k Kind) bool {
 
 // flushesFirst says that a change needs what was acknowledged in the map. Flushing before the
 // freeze makes the freeze shorter.
-func flushesFirst(k Kind) bool { return k == Close || k == Snapshot || k == Resize || k == Freeze }
+func flushesFirst(k Kind) bool {
+	return k == Close || k == Snapshot || k == Resize || k == Freeze || k == Release
+}
 
 // acceptChange takes a new map change. It needs the UUID first: requests in flight go by that.
 func (e *Engine) acceptChange(op *Op) {
@@ -101,7 +103,7 @@ func (e *Engine) forward(op *Op) {
 	v := op.vol
 	e.ask(question{then: (*Engine).changeAnswered, vol: v, client: op,
 		Op: mapper.Op{Kind: changeKinds[op.Kind], Volume: v.uuid, Name: string(op.Name), Other: op.Other,
-			Size: op.Size, RequestID: op.RequestID, Group: op.Group, Members: op.Members}})
+			Size: op.Size, RequestID: op.RequestID, Group: op.Group, Members: op.Members, Force: op.Force}})
 }
 
 func (e *Engine) changeAnswered(q *question) {
@@ -115,6 +117,7 @@ func (e *Engine) changeAnswered(q *question) {
 			op.Info.Port, _ = e.cfg.Route(q.Info.UUID)
 		}
 		e.noteName(op)
+		e.meterChanged(v, op.Kind, &op.Info)
 		e.finish(op, nil)
 	}
 	e.drained(v)

@@ -22,6 +22,7 @@ func (e *Engine) acceptIO(op *Op) {
 	}
 	op.vol = v
 	v.count(op)
+	op.meterBegin()
 	e.begin(op)
 }
 
@@ -43,6 +44,8 @@ func (e *Engine) begin(op *Op) {
 		return
 	}
 	switch {
+	case op.modifies() && v.uncached():
+		e.awaitLock(op)
 	case op.Kind == Flush || op.closing:
 		e.joinFlush(op)
 	case op.started && op.end > v.info.Size:

@@ -54,6 +54,11 @@ const (
 	// Flatten copies what [Offset, Offset+Length) shares with other volumes, so that each object
 	// of the volume is one of its own. Copied is what that took. It may be begun again at any time.
 	Flatten
+	// Acquire takes the lock of volume Name for this node and opens it; Info. Never waits: ErrBusy,
+	// naming the owner, if another node holds it.
+	Acquire
+	// Release flushes volume Name and gives its lock up; with Force it breaks that of another node.
+	Release
 )
 
 // Flags modify an Op.
@@ -83,6 +88,7 @@ type Op struct {
 	Name      []byte   // of the volume: it may have to be opened again at any time
 	Other     string   // Snapshot, Rename: the new name; Rollback: the snapshot
 	Size      int64    // Resize
+	Force     bool     // Release
 	Group     [16]byte // Snapshot with Token
 	Members   int      // of Group
 	Token     uint64   // Snapshot, Thaw; the result of Freeze
@@ -90,6 +96,7 @@ type Op struct {
 	Length    int64  // WriteZeroes, Discard, Flatten; Read and Write go by Data
 	Data      []byte // Read, Write
 	RequestID [16]byte
+	Received  int64 // xseg.Request.Received; 0: its latency isn't counted
 
 	// Results, valid once Done has begun.
 	Info   mapper.Info

@@ -20,11 +20,16 @@ type page struct {
 	waiters pieceList // while loading
 	pins    int       // objects with work and writes in place: no answer could bring them back
 	used    bool      // since the hand came by
+	private bool      // for one piece, and found by no other
 }
 
 // translate gives p the translation of its object and goes on with it, at once or when it is known.
 func (e *Engine) translate(p *piece) {
 	v := p.vol
+	if v.uncached() {
+		e.translateOnce(p)
+		return
+	}
 	pg := v.pages[p.index/pageEntries]
 	if pg == nil {
 		pg = e.load(v, p.index/pageEntries)
@@ -48,12 +53,18 @@ func (e *Engine) load(v *volume, no int64) *page {
 	pg := &page{vol: v, no: no, loading: true}
 	v.pages[no] = pg
 	e.pages = append(e.pages, pg)
+	e.askPage(pg)
+	return pg
+}
+
+// askPage asks the mapper for the entries of a page.
+func (e *Engine) askPage(pg *page) {
+	v, no := pg.vol, pg.no
 	first := no * pageEntries
 	count := min(pageEntries, mapfmt.ObjectCount(v.info.Size, v.objectSize)-first)
 	e.ask(question{then: (*Engine).pageAnswered, vol: v, page: pg,
 		Op: mapper.Op{Kind: mapper.MapRead, Volume: v.uuid, Name: v.info.Name, Index: first,
 			Term: v.info.Term, Entries: e.entries(count)}})
-	return pg
 }
 
 func (e *Engine) pageAnswered(q *question) {
@@ -64,12 +75,18 @@ func (e *Engine) pageAnswered(q *question) {
 	if err == nil {
 		err = e.fillPage(pg, q.Entries)
 	}
+	if err == nil && pg.private {
+		e.stepOnce(pg, waiters.pop())
+		return
+	}
 	if err == nil {
 		pg.vol.backoff = 0
 		e.wake(waiters)
 		return
 	}
-	e.dropPage(pg)
+	if !pg.private {
+		e.dropPage(pg)
+	}
 	e.refused(pg.vol, waiters, err)
 }
 

@@ -52,6 +52,8 @@ func (e *Engine) openAnswered(q *question) {
 	if err == nil {
 		if err = checkInfo(&q.Info, v.uuid); err == nil {
 			v.opened(q.Info)
+			e.noteUncached(v)
+			e.meterOpened(v)
 		}
 	}
 	switch {
@@ -156,7 +158,10 @@ func (e *Engine) retryLater(v *volume) {
 // wakeVolume is the end of a wait. It comes from outside the loop of events.
 func (e *Engine) wakeVolume(v *volume) {
 	e.event(func() {
-		if v.open && !v.frozen {
+		if v.open && !v.frozen && v.uncached() {
+			e.refresh(v) // a write waits: the lock may be free by now
+			e.drained(v)
+		} else if v.open && !v.frozen {
 			e.resume(v)
 		} else {
 			e.reopen(v)

@@ -79,6 +79,7 @@ type thread struct {
 	peer   *peer.Peer
 	loop   *xseg.Loop
 	port   *xseg.Port
+	rows   []*xseg.VolumeRow // inherited
 	server server
 }
 
@@ -138,6 +139,7 @@ func newThread(ctx context.Context, p *peer.Peer, no xseg.PortNo) (*thread, erro
 	if err != nil {
 		return nil, fmt.Errorf("role %s: bind port %d: %w", p.Role.Name, no, err)
 	}
+	t.rows = t.port.InheritVolumes(func(u xseg.UUID) bool { return PortOf(p.Role, u) == no })
 	return t, nil
 }
 
@@ -157,6 +159,8 @@ func (t *thread) start(ctx context.Context) error {
 		After:  t.after,
 		Route:  t.route,
 
+		Claim: t.claim, Inherited: t.rows,
+
 		CopyUpRate: int64(t.peer.Role.CopyUpRate) << 10,
 	})
 	t.loop.Post(func() { t.server.begin(e) })
@@ -171,6 +175,15 @@ func (t *thread) connect(ctx context.Context, to int, buffers int64) (*xseg.Chan
 		return nil, fmt.Errorf("role %s: port %d: %w", t.peer.Role.Name, to, err)
 	}
 	return ch, nil
+}
+
+// claim is Config.Claim.
+func (t *thread) claim(u UUID, name string, size int64) *xseg.VolumeRow {
+	row, err := t.port.ClaimVolume(u, name, size)
+	if err != nil {
+		t.peer.Log.Warn("volume is served without counters", "volume", name, "error", err)
+	}
+	return row
 }
 
 // after is Config.After.

@@ -105,7 +105,7 @@ func reply(r *xseg.Request, op *Op) uint64 {
 		return uint64(op.Length)
 	case Flatten:
 		return uint64(op.Copied)
-	case Open, Snapshot, Info, Rename, Rollback, Resize:
+	case Open, Snapshot, Info, Rename, Rollback, Resize, Acquire:
 		mappers.PutInfo(r.Payload(), &op.Info)
 		r.SetPayloadLen(mappers.InfoBytes)
 	case Freeze:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"archipelago/peers/mapper"
+	"archipelago/xseg"
 )
 
 // Counters count what a volume was asked for since the engine met it.
@@ -21,6 +22,8 @@ type volume struct {
 	objectSize  int64
 	objectShift uint
 	counters    Counters
+	row         *xseg.VolumeRow // nil: none
+	depth       int             // metered operations under way
 	pages       map[int64]*page
 
 	open    bool
@@ -62,7 +65,7 @@ func (v *volume) readOnly() bool { return v.info.Flags&flagReadOnly != 0 }
 func (e *Engine) volumeOf(u UUID) *volume {
 	v := e.volumes[u]
 	if v == nil {
-		v = &volume{uuid: u, pages: map[int64]*page{}, commitSeq: 1}
+		v = &volume{uuid: u, row: e.rows[u], pages: map[int64]*page{}, commitSeq: 1}
 		e.volumes[u] = v
 	}
 	return v
@@ -109,7 +112,9 @@ func (v *volume) opened(info mapper.Info) {
 	v.objectSize = info.ObjectSize
 	v.objectShift = uint(bits.TrailingZeros64(uint64(info.ObjectSize)))
 	v.open = true
-	v.backoff = 0
+	if !v.uncached() {
+		v.backoff = 0 // else writes that wait for the lock go on waiting longer each time
+	}
 	// What was committed before, by whatever engine, may still lack a flush.
 	v.commitSeq++
 }

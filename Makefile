@@ -4,10 +4,10 @@ GO      ?= go
 BIN     := bin
 GOFLAGS_BUILD := -trimpath
 COMMANDS := $(notdir $(wildcard cmd/*))
-SCRIPTS  := .ci/run $(wildcard test/setup/*.sh)
+SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh test/packages/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help check-go build generate generated lint demo test test-soak bench docs clean
+.PHONY: help check-go build generate generated lint demo test test-soak bench docs deb apt-repo test-packages clean
 
 help: ## print the targets
 	@echo 'Archipelago: targets'
@@ -60,5 +60,19 @@ docs: ## build the HTML manual into docs/_build; warnings are errors
 	@if command -v sphinx-build >/dev/null; then sphinx-build -q -W -b html docs docs/_build/html \
 	&& echo 'docs/_build/html/index.html'; else echo 'SKIP docs: sphinx-build is not installed'; fi
 
+deb: check-go ## Debian packages into build/deb, reproducible, judged by lintian
+	@sh test/setup/packages.sh lintian python3-sphinx python3-myst-parser
+	GO="$(GO)" sh packaging/deb.sh build/deb
+
+apt-repo: ## put build/deb into a signed repository for apt: make apt-repo DIR=/srv/apt
+	@sh test/setup/packages.sh apt-utils gnupg
+	@test -n '$(DIR)' || { echo 'make apt-repo DIR=...: the directory of the repository' >&2; exit 2; }
+	sh packaging/apt-repo.sh '$(DIR)' build/deb
+
+test-packages: check-go ## packages in systemd containers, as root (PROFILE=full: longer loads)
+	@sh test/setup/packages.sh mmdebstrap systemd-container apt-utils gnupg lintian \
+		python3-sphinx python3-myst-parser
+	GO="$(GO)" PROFILE="$(PROFILE)" bash test/packages/run.sh
+
 clean: ## remove what was built
-	rm -rf $(BIN) docs/_build
+	rm -rf $(BIN) build docs/_build

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds the packages into a directory (build/deb) and has lintian judge them.
+# Builds the packages into a directory (build/deb by default) and has lintian judge them.
 #   VERSION=…            another version than version.sh says
 #   SOURCE_DATE_EPOCH=…  another time of all files than that of the last commit
 #   LINTIAN=no           without lintian
 set -eu
+out=$(realpath -m "${1:-build/deb}")
 cd "$(dirname "$0")"
-out=${1:-../build/deb}
 version=$(./version.sh)
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct)}"
 export SOURCE_DATE_EPOCH TZ=UTC0 LC_ALL=C.UTF-8

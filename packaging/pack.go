@@ -77,7 +77,7 @@ func (b *build) contents(stage string) (list files.Contents, err error) {
 		dst := strings.TrimPrefix(path, stage)
 		content := &files.Content{Source: path, Destination: dst,
 			FileInfo: &files.ContentFileInfo{Mode: 0o644, MTime: b.when}}
-		if strings.HasPrefix(dst, "/usr/bin/") {
+		if strings.HasPrefix(dst, "/usr/bin/") || strings.HasPrefix(dst, "/lib/systemd/system-generators/") {
 			content.FileInfo.Mode = 0o755
 		}
 		if strings.HasPrefix(dst, "/etc/") {

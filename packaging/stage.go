@@ -50,6 +50,9 @@ func (b *build) stageNode() error {
 	if err := b.compile(filepath.Join(to, "usr/bin")); err != nil {
 		return err
 	}
+	if err := move(to, "usr/bin/archipelago-generator", "lib/systemd/system-generators"); err != nil {
+		return err
+	}
 	gen := filepath.Join(b.stage, "gen")
 	if _, err := os.Stat(filepath.Join(b.root, "internal/cli/gen")); err != nil {
 		return copyAll(b.root, to, static)
@@ -121,6 +124,15 @@ func copyAll(from, to string, rules []rule) error {
 		}
 	}
 	return nil
+}
+
+// move moves a file below root into another directory below it.
+func move(root, file, dir string) error {
+	to := filepath.Join(root, dir, filepath.Base(file))
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(root, file), to)
 }
 
 func copyFile(from, to string) error {

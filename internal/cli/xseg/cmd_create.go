@@ -14,27 +14,54 @@ import (
 	"archipelago/xseg"
 )
 
-type createOptions struct{ runtimeDir, group string }
+type createOptions struct {
+	runtimeDir, group string
+	replace           bool
+}
 
 func newCreateCommand(app *cli.App) *cobra.Command {
 	var opts createOptions
 	cmd := &cobra.Command{
-		Use:   "create SPEC",
+		Use:   "create [SPEC]",
 		Short: "Create a segment",
 		Long: "Create the segment that SPEC describes: posix:NAME:PORTS:MIB:12. Memory is taken as it\n" +
-			"is used; PORTS and MIB are limits.",
-		Args: cli.Args("SPEC"),
-		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, app, args[0], &opts) },
+			"is used; PORTS and MIB are limits. Without SPEC it is that of the node of -d or -c.\n\n" +
+			"With --replace a segment of that name goes first, unless a port is bound in it (12).",
+		Args: optionalSpec,
+		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, app, args, &opts) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.runtimeDir, "runtime-dir", "", "directory of the ports' sockets, made if missing "+
 		"(default NAME below XDG_RUNTIME_DIR, /run/archipelago or /tmp)")
 	flags.StringVar(&opts.group, "group", "", "group that may join, by name or number (default none)")
+	flags.BoolVar(&opts.replace, "replace", false, "instead of one that nobody uses")
 	return cmd
 }
 
-func create(cmd *cobra.Command, app *cli.App, text string, opts *createOptions) error {
-	spec, err := xseg.ParseSpec(text)
+// optionalSpec checks that there is one argument or none.
+func optionalSpec(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return cli.Usagef("%s takes [SPEC]; %d arguments were given", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
+// specOf returns the segment that is meant, and the directory of its sockets.
+func specOf(app *cli.App, args []string) (xseg.Spec, string, error) {
+	if len(args) == 1 {
+		spec, err := xseg.ParseSpec(args[0])
+		return spec, defaultRuntimeDir(spec.Name), err
+	}
+	cfg, err := app.Config()
+	if err != nil {
+		return xseg.Spec{}, "", err
+	}
+	return xseg.Spec{Name: cfg.SegmentName, Ports: cfg.SegmentPorts, SizeMiB: cfg.SegmentSize,
+		PageShift: cfg.SegmentAlignment}, cfg.RuntimeDir, nil
+}
+
+func create(cmd *cobra.Command, app *cli.App, args []string, opts *createOptions) error {
+	spec, dir, err := specOf(app, args)
 	if err != nil {
 		return err
 	}
@@ -42,9 +69,13 @@ func create(cmd *cobra.Command, app *cli.App, text string, opts *createOptions) 
 	if err != nil {
 		return err
 	}
-	dir := opts.runtimeDir
-	if dir == "" {
-		dir = defaultRuntimeDir(spec.Name)
+	if opts.runtimeDir != "" {
+		dir = opts.runtimeDir
+	}
+	if opts.replace {
+		if err := xseg.Destroy(spec.Name, false); err != nil && !errors.Is(err, xseg.ErrNoSegment) {
+			return err
+		}
 	}
 	err = xseg.Create(spec, xseg.CreateOptions{RuntimeDir: dir, Group: group})
 	switch {

@@ -26,6 +26,7 @@ type control struct {
 	room   int    // data buffer for the reply
 	offset uint64 // what the operation makes of it
 	size   uint64 // the same; 0 = the length of args, or else room
+	flags  uint32
 }
 
 func newControl(op uint32, target string) *control {
@@ -98,7 +99,7 @@ func (c *Client) askOnce(ctx context.Context, to xseg.PortNo, q *control, take f
 	}
 	k.Op, k.Volume, k.RequestID = q.op, q.volume, q.id
 	k.SetTarget(q.target)
-	k.Offset, k.Size = q.offset, uint64(q.room)
+	k.Flags, k.Offset, k.Size = q.flags, q.offset, uint64(q.room)
 	if q.args != nil {
 		k.Size = uint64(copy(k.Data(), q.args))
 	}

@@ -106,7 +106,7 @@ func (c *Client) change(ctx context.Context, name, newName string, q *control) (
 		return mapper.Info{}, err
 	}
 	q.volume = info.UUID
-	if q.op == xseg.OpDelete {
+	if q.op == xseg.OpDelete || q.op == xseg.OpRelease { // nothing to describe in the reply
 		return mapper.Info{}, c.ask(ctx, c.vlmcd.first, q, nil)
 	}
 	return c.askInfo(ctx, c.vlmcd.first, newName, q)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"archipelago/peers/mapper"
 	"archipelago/peers/mapper/remote"
@@ -19,6 +20,9 @@ type Member struct{ Volume, Snapshot string }
 // groupTries is how often a group is begun again whose freezes didn't last until all were there:
 // under load a volume may take longer to come to rest than another one is willing to stay frozen.
 const groupTries = 3
+
+// undoPatience is how long a group that has failed is undone.
+const undoPatience = 3 * time.Second
 
 // SnapshotGroup makes snapshots of several volumes at one point in time, or none. Infos are those
 // of the snapshots, in the order of the members. Errors name the volume that they come from.
@@ -70,13 +74,9 @@ func (g *group) run(ctx context.Context) ([]mapper.Info, error) {
 		if err = g.each(func(p *part) error { return g.snapshot(ctx, p) }); err == nil {
 			err = g.commit(ctx, g.args.Members)
 		}
-		if err != nil {
-			// Best effort: the mapper gives a group up by itself when it is asked about it.
-			_ = g.commit(context.WithoutCancel(ctx), 0)
-		}
 	}
 	if err != nil {
-		_ = g.each(func(p *part) error { return g.thaw(context.WithoutCancel(ctx), p) })
+		g.undo(ctx)
 		return nil, err
 	}
 	infos := make([]mapper.Info, len(g.parts))
@@ -84,6 +84,16 @@ func (g *group) run(ctx context.Context) ([]mapper.Info, error) {
 		infos[i] = g.parts[i].info
 	}
 	return infos, nil
+}
+
+// undo gives up what was made, as far as the node answers: the mapper gives a group up by itself
+// when it is asked about it, and a freeze ends by itself. So whoever has given up, or whose node has
+// ended, isn't kept waiting for long.
+func (g *group) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoPatience)
+	defer cancel()
+	_ = g.commit(ctx, 0)
+	_ = g.each(func(p *part) error { return g.thaw(ctx, p) })
 }
 
 // check refuses what can't be a group before anything is frozen.

@@ -3,11 +3,14 @@ package vlmc
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
 	"archipelago/internal/volume"
+	"archipelago/peers/mapper"
 )
 
 // New returns the root command of vlmc.
@@ -23,7 +26,8 @@ func New() *cobra.Command {
 		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
 		newRenameCommand(app), newRollbackCommand(app), newResizeCommand(app), newFlattenCommand(app),
 		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
-		newCheckCommand(app),
+		newCheckCommand(app), newOpenCommand(app), newCloseCommand(app), newLockCommand(app),
+		newUnlockCommand(app),
 	)
 	return root
 }
@@ -42,5 +46,14 @@ func onNode(cmd *cobra.Command, app *cli.App, f func(context.Context, *volume.Cl
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(cmd.Context(), c), c.Close())
+	return errors.Join(explainLock(f(cmd.Context(), c)), c.Close())
+}
+
+// explainLock adds to the error of a lock that another node holds what can be done.
+func explainLock(err error) error {
+	if !errors.Is(err, mapper.ErrBusy) || !strings.Contains(err.Error(), "locked by") {
+		return err
+	}
+	return fmt.Errorf("%w\nclose it there; if that node is gone for good, or is this machine under a former "+
+		"node_name, break the lock: vlmc unlock -f", err)
 }

@@ -70,13 +70,14 @@ func (g *group) run(ctx context.Context) ([]mapper.Info, error) {
 	if err == nil {
 		err = g.each(func(p *part) error { return g.freeze(ctx, p) })
 	}
-	if err == nil {
+	frozen := err == nil
+	if frozen {
 		if err = g.each(func(p *part) error { return g.snapshot(ctx, p) }); err == nil {
 			err = g.commit(ctx, g.args.Members)
 		}
 	}
 	if err != nil {
-		g.undo(ctx)
+		g.undo(ctx, frozen)
 		return nil, err
 	}
 	infos := make([]mapper.Info, len(g.parts))
@@ -86,13 +87,15 @@ func (g *group) run(ctx context.Context) ([]mapper.Info, error) {
 	return infos, nil
 }
 
-// undo gives up what was made, as far as the node answers: the mapper gives a group up by itself
+// undo gives up what was made (once all was frozen), as far as the node answers: the mapper gives a group up by itself
 // when it is asked about it, and a freeze ends by itself. So whoever has given up, or whose node has
 // ended, isn't kept waiting for long.
-func (g *group) undo(ctx context.Context) {
+func (g *group) undo(ctx context.Context, frozen bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoPatience)
 	defer cancel()
-	_ = g.commit(ctx, 0)
+	if frozen {
+		_ = g.commit(ctx, 0)
+	}
 	_ = g.each(func(p *part) error { return g.thaw(ctx, p) })
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/cli/screen"
 	"archipelago/xseg"
 )
 
@@ -74,7 +75,7 @@ func (r *reportView) summary() []string {
 	}
 	if c := s.Control; c != nil {
 		lines = append(lines, fmt.Sprintf("  control      %s of %d by pid %d, for %s", c.Step, c.Arg, c.PID,
-			longTime(time.Duration(c.ForMS)*time.Millisecond)))
+			screen.LongTime(time.Duration(c.ForMS)*time.Millisecond)))
 	}
 	return lines
 }
@@ -85,23 +86,23 @@ func (l leaseView) String() string {
 	case l.Endless:
 		return fmt.Sprintf("term %d, without end", l.Term)
 	case left < 0:
-		return fmt.Sprintf("term %d, ENDED %s ago", l.Term, longTime(-left))
+		return fmt.Sprintf("term %d, ENDED %s ago", l.Term, screen.LongTime(-left))
 	}
-	return fmt.Sprintf("term %d, ends in %s", l.Term, longTime(left))
+	return fmt.Sprintf("term %d, ends in %s", l.Term, screen.LongTime(left))
 }
 
 func (r *reportView) portTable() []string {
 	if len(r.Ports) == 0 {
 		return []string{"No port is bound."}
 	}
-	t := table{titles: []string{"PORT", "<ROLE", "PID", "SERVED", "ERR", "FLIGHT", "READ", "WRITE",
+	t := screen.Table{Titles: []string{"PORT", "<ROLE", "PID", "SERVED", "ERR", "FLIGHT", "READ", "WRITE",
 		"P50", "P99", "<"}}
 	for i := range r.Ports {
 		p := &r.Ports[i]
-		t.add(append(append([]string{strconv.Itoa(p.Port), p.Role, strconv.Itoa(p.PID),
-			shortCount(p.Requests)}, p.cells()...), p.note())...)
+		t.Add(append(append([]string{strconv.Itoa(p.Port), p.Role, strconv.Itoa(p.PID),
+			screen.ShortCount(p.Requests)}, p.cells()...), p.note())...)
 	}
-	return t.lines()
+	return t.Lines()
 }
 
 // note says what is wrong with a port.
@@ -114,8 +115,8 @@ func (p *portView) note() string {
 
 // cells are those that ports and channels have in common: from errors to p99.
 func (c *countersView) cells() []string {
-	return []string{shortCount(c.Errors), shortCount(c.InFlight), shortBytes(float64(c.BytesRead)),
-		shortBytes(float64(c.BytesWritten)), counterTime(c.P50), counterTime(c.P99)}
+	return []string{screen.ShortCount(c.Errors), screen.ShortCount(c.InFlight), screen.ShortBytes(float64(c.BytesRead)),
+		screen.ShortBytes(float64(c.BytesWritten)), screen.CounterTime(c.P50), screen.CounterTime(c.P99)}
 }
 
 func (r *reportView) channelTable() []string {
@@ -123,15 +124,15 @@ func (r *reportView) channelTable() []string {
 	for i := range r.Ports {
 		roles[r.Ports[i].Port] = r.Ports[i].Role
 	}
-	t := table{titles: []string{"ID", "<FROM", "<TO", "SENT", "ERR", "FLIGHT", "MEMORY", "P50", "P99",
+	t := screen.Table{Titles: []string{"ID", "<FROM", "<TO", "SENT", "ERR", "FLIGHT", "MEMORY", "P50", "P99",
 		"<"}}
 	for i := range r.Channels {
 		c := &r.Channels[i]
-		t.add(strconv.Itoa(c.ID), end(c.From, roles), end(c.To, roles), shortCount(c.Requests),
-			shortCount(c.Errors), fmt.Sprintf("%d/%d", c.InFlight, c.Slots), shortBytes(float64(c.MemoryBytes)),
-			counterTime(c.P50), counterTime(c.P99), c.note())
+		t.Add(strconv.Itoa(c.ID), end(c.From, roles), end(c.To, roles), screen.ShortCount(c.Requests),
+			screen.ShortCount(c.Errors), fmt.Sprintf("%d/%d", c.InFlight, c.Slots), screen.ShortBytes(float64(c.MemoryBytes)),
+			screen.CounterTime(c.P50), screen.CounterTime(c.P99), c.note())
 	}
-	return t.lines()
+	return t.Lines()
 }
 
 // end names one end of a channel.

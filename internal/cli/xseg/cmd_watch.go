@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/cli/screen"
+	"archipelago/internal/stats"
 	"archipelago/xseg"
 )
 
@@ -47,11 +49,11 @@ func watch(cmd *cobra.Command, app *cli.App, s *xseg.Segment, opts *watchOptions
 	}
 	show := func(v *watchView) error { return app.Print(cmd, v.print) }
 	if terminal && !app.JSON {
-		live := &screen{w: cmd.OutOrStdout()}
-		live.open()
+		live := &screen.Screen{W: cmd.OutOrStdout()}
+		live.Open()
 		// The last table stays when the screen is given back.
-		defer live.close()
-		show = live.show
+		defer live.Close()
+		show = func(v *watchView) error { return live.Show(v.lines()) }
 	}
 	return eachInterval(cmd.Context(), s, opts, show)
 }
@@ -60,18 +62,18 @@ func watch(cmd *cobra.Command, app *cli.App, s *xseg.Segment, opts *watchOptions
 func eachInterval(ctx context.Context, s *xseg.Segment, opts *watchOptions, show func(*watchView) error) error {
 	tick := time.NewTicker(opts.interval)
 	defer tick.Stop()
-	old := takeSample(s)
+	old := stats.Take(s)
 	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now := takeSample(s)
+		now := stats.Take(s)
 		if err := show(viewWatch(old, now)); err != nil || n == opts.count {
 			return err
 		}
-		if now.info.BackedBytes < 0 {
+		if now.Info.BackedBytes < 0 {
 			return fmt.Errorf("was destroyed: %w", xseg.ErrNoSegment)
 		}
 		old = now
@@ -79,16 +81,16 @@ func eachInterval(ctx context.Context, s *xseg.Segment, opts *watchOptions, show
 }
 
 type watchView struct {
-	Segment     string     `json:"segment"`
-	Seconds     float64    `json:"seconds"` // that the rates are of
-	BackedBytes int64      `json:"backed_bytes"`
-	Channels    int        `json:"channels"`
-	Ports       []portRate `json:"ports"`
+	Segment     string           `json:"segment"`
+	Seconds     float64          `json:"seconds"` // that the rates are of
+	BackedBytes int64            `json:"backed_bytes"`
+	Channels    int              `json:"channels"`
+	Ports       []stats.PortRate `json:"ports"`
 }
 
-func viewWatch(old, now *sample) *watchView {
-	return &watchView{Segment: now.info.Name, Seconds: now.at.Sub(old.at).Seconds(),
-		BackedBytes: now.info.BackedBytes, Channels: len(now.channels), Ports: rates(old, now)}
+func viewWatch(old, now *stats.Sample) *watchView {
+	return &watchView{Segment: now.Info.Name, Seconds: now.At.Sub(old.At).Seconds(),
+		BackedBytes: now.Info.BackedBytes, Channels: len(now.Channels), Ports: stats.Ports(old, now)}
 }
 
 func (v *watchView) print(p *cli.Printer) error {
@@ -103,7 +105,7 @@ func (v *watchView) print(p *cli.Printer) error {
 }
 
 func (v *watchView) lines() []string {
-	t := table{titles: []string{"PORT", "<ROLE", "PID", "IN/S", "OUT/S", "READ/S", "WRITE/S", "FLIGHT",
+	t := screen.Table{Titles: []string{"PORT", "<ROLE", "PID", "IN/S", "OUT/S", "READ/S", "WRITE/S", "FLIGHT",
 		"P50", "P99", "<"}}
 	for i := range v.Ports {
 		r := &v.Ports[i]
@@ -111,10 +113,10 @@ func (v *watchView) lines() []string {
 		if !r.Alive {
 			note = "DEAD"
 		}
-		t.add(strconv.Itoa(r.Port), r.Role, strconv.Itoa(r.PID), shortRate(r.Received), shortRate(r.Sent),
-			shortBytes(r.Read), shortBytes(r.Written), shortCount(r.InFlight), counterTime(r.P50), counterTime(r.P99), note)
+		t.Add(strconv.Itoa(r.Port), r.Role, strconv.Itoa(r.PID), screen.ShortRate(r.Received), screen.ShortRate(r.Sent),
+			screen.ShortBytes(r.Read), screen.ShortBytes(r.Written), screen.ShortCount(r.InFlight), screen.CounterTime(r.P50), screen.CounterTime(r.P99), note)
 	}
-	return append([]string{v.title(), ""}, t.lines()...)
+	return append([]string{v.title(), ""}, t.Lines()...)
 }
 
 func (v *watchView) title() string {

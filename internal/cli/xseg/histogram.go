@@ -1,49 +1,10 @@
 package xseg
 
 import (
-	"math"
 	"math/bits"
+
+	"archipelago/internal/stats"
 )
-
-// bin is one step of a histogram of latencies: n of them took lo <= ns < hi.
-type bin struct {
-	lo, hi int64
-	n      uint64
-}
-
-// firstBin is where the first bin of a counter's histogram ends, in ns.
-const firstBin = 512
-
-// counterBins makes bins of the log2 histogram that peers keep in the segment.
-func counterBins(latency *[32]uint64) []bin {
-	bins := make([]bin, 0, len(latency))
-	for i, n := range latency {
-		b := bin{lo: firstBin / 2 << i, hi: firstBin << i, n: n}
-		if i == 0 {
-			b.lo = 0
-		}
-		bins = append(bins, b)
-	}
-	return bins
-}
-
-// quantile returns the latency that a part q of all is below, taking each bin's as spread evenly;
-// 0 if there are none. With log2 bins it is wrong by up to a half.
-func quantile(bins []bin, q float64) int64 {
-	var total uint64
-	for _, b := range bins {
-		total += b.n
-	}
-	rank := uint64(math.Ceil(q * float64(total)))
-	for _, b := range bins {
-		if b.n > 0 && rank <= b.n {
-			part := (float64(rank) - 0.5) / float64(b.n)
-			return b.lo + int64(max(part, 0)*float64(b.hi-b.lo))
-		}
-		rank -= min(rank, b.n)
-	}
-	return 0
-}
 
 // Latencies are counted in steps of 1/fine of a power of two.
 const (
@@ -79,7 +40,9 @@ func (l *latencies) mean() int64 {
 }
 
 // quantile is never outside of what was seen.
-func (l *latencies) quantile(q float64) int64 { return min(max(quantile(l.bins(), q), l.min), l.max) }
+func (l *latencies) quantile(q float64) int64 {
+	return min(max(stats.Quantile(l.bins(), q), l.min), l.max)
+}
 
 func fineIndex(ns int64) int {
 	if ns < fine {
@@ -98,29 +61,29 @@ func fineStart(i int) int64 {
 	return int64(i-shift*fine) << shift
 }
 
-func (l *latencies) bins() []bin {
-	var bins []bin
+func (l *latencies) bins() []stats.Bin {
+	var bins []stats.Bin
 	for i, n := range l.counts {
 		if n > 0 {
-			bins = append(bins, bin{fineStart(i), fineStart(i + 1), n})
+			bins = append(bins, stats.Bin{Lo: fineStart(i), Hi: fineStart(i + 1), N: n})
 		}
 	}
 	return bins
 }
 
 // powers sums up what was seen by powers of two, from the first that has any to the last.
-func (l *latencies) powers() []bin {
+func (l *latencies) powers() []stats.Bin {
 	if l.n == 0 {
 		return nil
 	}
 	first, last := bits.Len64(uint64(l.min)), bits.Len64(uint64(l.max))
-	bins := make([]bin, 0, last-first+1)
+	bins := make([]stats.Bin, 0, last-first+1)
 	for p := first; p <= last; p++ {
-		bins = append(bins, bin{lo: 1 << p >> 1, hi: 1 << p})
+		bins = append(bins, stats.Bin{Lo: 1 << p >> 1, Hi: 1 << p})
 	}
 	for i, n := range l.counts {
 		if n > 0 {
-			bins[bits.Len64(uint64(fineStart(i)))-first].n += n
+			bins[bits.Len64(uint64(fineStart(i)))-first].N += n
 		}
 	}
 	return bins

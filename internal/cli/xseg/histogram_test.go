@@ -8,26 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestQuantileOfCounters(t *testing.T) {
-	var none [32]uint64
-	if got := quantile(counterBins(&none), 0.5); got != 0 {
-		t.Errorf("of nothing: %d", got)
-	}
-	latency := none
-	latency[0], latency[3], latency[31] = 50, 49, 1
-	bins := counterBins(&latency)
-	for _, c := range []struct {
-		q      float64
-		lo, hi int64
-	}{
-		{0.01, 0, 50}, {0.5, 500, 511}, {0.51, 2048, 2100}, {0.99, 4000, 4095}, {1, 256 << 31, 512 << 31},
-	} {
-		if got := quantile(bins, c.q); got < c.lo || got > c.hi {
-			t.Errorf("quantile %v = %d, want %d to %d", c.q, got, c.lo, c.hi)
-		}
-	}
-}
-
 // TestFineSteps: each latency lies in its step, and no step is wider than 1/fine of what lies in it.
 func TestFineSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -62,10 +42,10 @@ func TestLatencies(t *testing.T) {
 		var n uint64
 		last := int64(-1)
 		for _, b := range l.powers() {
-			if b.lo < last || b.hi <= b.lo {
+			if b.Lo < last || b.Hi <= b.Lo {
 				t.Fatalf("bins overlap: %+v", l.powers())
 			}
-			last, n = b.hi, n+b.n
+			last, n = b.Hi, n+b.N
 		}
 		if n != l.n {
 			t.Fatalf("bins hold %d of %d", n, l.n)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"archipelago/internal/cli/screen"
 	"archipelago/xseg"
 )
 
@@ -43,7 +44,7 @@ func viewPing(segment string, t *xseg.PortInfo, p *pinger) *pingView {
 		Histogram: []binView{},
 	}
 	for _, b := range l.powers() {
-		v.Histogram = append(v.Histogram, binView{b.lo, b.hi, b.n})
+		v.Histogram = append(v.Histogram, binView{b.Lo, b.Hi, b.N})
 	}
 	return v
 }
@@ -54,8 +55,8 @@ func (v *pingView) lines() []string {
 	if v.Answered == 0 {
 		return lines
 	}
-	lines = append(lines, fmt.Sprintf("min %s  p50 %s  p90 %s  p99 %s  max %s  mean %s", shortTime(v.Min),
-		shortTime(v.P50), shortTime(v.P90), shortTime(v.P99), shortTime(v.Max), shortTime(v.Mean)))
+	lines = append(lines, fmt.Sprintf("min %s  p50 %s  p90 %s  p99 %s  max %s  mean %s", screen.ShortTime(v.Min),
+		screen.ShortTime(v.P50), screen.ShortTime(v.P90), screen.ShortTime(v.P99), screen.ShortTime(v.Max), screen.ShortTime(v.Mean)))
 	return append(append(lines, ""), v.bars()...)
 }
 
@@ -65,10 +66,10 @@ func (v *pingView) bars() []string {
 	for _, b := range v.Histogram {
 		most = max(most, b.Count)
 	}
-	t := table{titles: []string{"FROM", "TO", "COUNT", "<"}}
+	t := screen.Table{Titles: []string{"FROM", "TO", "COUNT", "<"}}
 	for _, b := range v.Histogram {
 		n := int((b.Count*barWidth + most - 1) / most) // one # for any count but 0
-		t.add(shortTime(b.From), shortTime(b.To), shortCount(b.Count), strings.Repeat("#", n))
+		t.Add(screen.ShortTime(b.From), screen.ShortTime(b.To), screen.ShortCount(b.Count), strings.Repeat("#", n))
 	}
-	return t.lines()
+	return t.Lines()
 }

@@ -1,6 +1,7 @@
 package xseg
 
 import (
+	"archipelago/internal/stats"
 	"archipelago/xseg"
 )
 
@@ -86,11 +87,11 @@ func viewSegment(i xseg.Info) segmentView {
 }
 
 func viewCounters(c *xseg.Counters) countersView {
-	bins := counterBins(&c.Latency)
+	bins := stats.CounterBins(&c.Latency)
 	return countersView{
 		Requests: c.Requests, Errors: c.Errors, BytesRead: c.BytesRead, BytesWritten: c.BytesWritten,
 		InFlight: c.InFlight, Wakes: c.Wakes, Restarts: c.Restarts,
-		P50: quantile(bins, 0.5), P99: quantile(bins, 0.99), Latency: c.Latency,
+		P50: stats.Quantile(bins, 0.5), P99: stats.Quantile(bins, 0.99), Latency: c.Latency,
 	}
 }
 

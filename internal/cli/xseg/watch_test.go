@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"archipelago/internal/stats"
 	"archipelago/xseg"
 )
 
@@ -17,8 +18,8 @@ func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) 
 
 // twoSamples are two seconds apart: 500 serves 2000 requests of 1003, which serves none; 1000 was
 // bound anew between them.
-func twoSamples() (old, now *sample) {
-	old = &sample{at: time.Unix(100, 0), ports: []xseg.PortInfo{
+func twoSamples() (old, now *stats.Sample) {
+	old = &stats.Sample{At: time.Unix(100, 0), Ports: []xseg.PortInfo{
 		{No: 500, Role: "vlmcd", PID: 1, Alive: true, Incarnation: 1, Counters: counters(1000, 4)},
 		{No: 1000, Role: "blockerb", PID: 2, Alive: true, Incarnation: 2, Counters: counters(5000, 4)},
 	}}
@@ -27,17 +28,17 @@ func twoSamples() (old, now *sample) {
 	busy.Errors, busy.BytesRead = 4, 5<<30+8<<20
 	sent := counters(2000, 6)
 	sent.InFlight, sent.BytesRead, sent.BytesWritten = 1, 8<<20, 0
-	now = &sample{at: time.Unix(102, 0), info: xseg.Info{Name: "seg", BackedBytes: 3 << 20}, ports: []xseg.PortInfo{
+	now = &stats.Sample{At: time.Unix(102, 0), Info: xseg.Info{Name: "seg", BackedBytes: 3 << 20}, Ports: []xseg.PortInfo{
 		{No: 500, Role: "vlmcd", PID: 1, Alive: true, Incarnation: 1, Counters: busy},
 		{No: 1000, Role: "blockerb", PID: 3, Incarnation: 4, Counters: counters(10, 0)},
 		{No: 1003, Role: "vlmc", PID: 9, Alive: true, Incarnation: 5},
-	}, channels: []xseg.ChannelInfo{{ID: 0, Src: 1003, Dst: 500, Counters: sent}}}
+	}, Channels: []xseg.ChannelInfo{{ID: 0, Src: 1003, Dst: 500, Counters: sent}}}
 	return old, now
 }
 
 func TestRates(t *testing.T) {
-	got := rates(twoSamples())
-	want := []portRate{
+	got := stats.Ports(twoSamples())
+	want := []stats.PortRate{
 		{Port: 500, Role: "vlmcd", PID: 1, Alive: true, Received: 1000, Failed: 2, Read: 4 << 20, InFlight: 3,
 			P50: got[0].P50, P99: got[0].P99},
 		{Port: 1000, Role: "blockerb", PID: 3, Received: 5, Read: 5 << 29, Written: 1 << 19, InFlight: 3,
@@ -55,27 +56,6 @@ func TestRates(t *testing.T) {
 	}
 	if p := got[2].P50; p < 256<<6 || p > 512<<6 {
 		t.Errorf("p50 of port 1003: %d", p)
-	}
-}
-
-// TestChannelMadeAnew: an entry of the channel table that was given to others isn't compared with
-// what it was.
-func TestChannelMadeAnew(t *testing.T) {
-	c := func(src xseg.PortNo, requests uint64) *sample {
-		return &sample{channels: []xseg.ChannelInfo{{ID: 0, Src: src, Dst: 500, Counters: xseg.Counters{Requests: requests}}}}
-	}
-	for _, x := range []struct {
-		old, now *sample
-		want     uint64
-	}{
-		{c(1003, 100), c(1003, 150), 50},
-		{c(1003, 100), c(1004, 150), 150},
-		{c(1003, 100), c(1003, 20), 20},
-		{&sample{}, c(1003, 20), 20},
-	} {
-		if got := submitted(x.old, x.now)[x.now.channels[0].Src].Requests; got != x.want {
-			t.Errorf("%d, want %d", got, x.want)
-		}
 	}
 }
 

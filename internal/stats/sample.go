@@ -1,26 +1,37 @@
-package xseg
+package stats
 
 import (
+	"math"
 	"time"
 
 	"archipelago/xseg"
 )
 
-// sample is a look at all counters of a segment.
-type sample struct {
-	at       time.Time
-	info     xseg.Info
-	ports    []xseg.PortInfo
-	channels []xseg.ChannelInfo
+// Sample is a look at all counters of a segment.
+type Sample struct {
+	At       time.Time
+	Info     xseg.Info
+	Ports    []xseg.PortInfo
+	Channels []xseg.ChannelInfo
+	Volumes  []xseg.VolumeInfo
 }
 
-func takeSample(s *xseg.Segment) *sample {
-	return &sample{at: time.Now(), info: s.Info(), ports: s.Ports(), channels: s.Channels()}
+// Take looks at a segment. Asks no peer.
+func Take(s *xseg.Segment) *Sample {
+	return &Sample{At: time.Now(), Info: s.Info(), Ports: s.Ports(), Channels: s.Channels(), Volumes: s.Volumes()}
 }
 
-// portRate is what a port did between two samples. Bytes, requests in flight and latencies are of
+// secondsBetween is never 0: nothing can be said of the rates between two samples of one instant.
+func secondsBetween(old, now *Sample) float64 {
+	if d := now.At.Sub(old.At).Seconds(); d > 0 {
+		return d
+	}
+	return math.Inf(1)
+}
+
+// PortRate is what a port did between two samples. Bytes, requests in flight and latencies are of
 // the requests that it received; of a port that never received any, of those that it submitted.
-type portRate struct {
+type PortRate struct {
 	Port     int     `json:"port"`
 	Role     string  `json:"role"`
 	PID      int     `json:"pid"`
@@ -35,17 +46,17 @@ type portRate struct {
 	P99      int64   `json:"p99_ns"`
 }
 
-// rates compares two samples; ports that one of them doesn't know count from zero.
-func rates(old, now *sample) []portRate {
-	seconds := now.at.Sub(old.at).Seconds()
+// Ports compares two samples; ports that one of them doesn't know count from zero.
+func Ports(old, now *Sample) []PortRate {
+	seconds := secondsBetween(old, now)
 	received := map[uint64]*xseg.Counters{} // by incarnation
-	for i := range old.ports {
-		received[old.ports[i].Incarnation] = &old.ports[i].Counters
+	for i := range old.Ports {
+		received[old.Ports[i].Incarnation] = &old.Ports[i].Counters
 	}
 	sent := submitted(old, now)
-	list := make([]portRate, 0, len(now.ports))
-	for i := range now.ports {
-		p := &now.ports[i]
+	list := make([]PortRate, 0, len(now.Ports))
+	for i := range now.Ports {
+		p := &now.Ports[i]
 		in := p.Counters
 		since(&in, received[p.Incarnation])
 		list = append(list, rate(p, &in, sent[p.No], seconds))
@@ -54,14 +65,14 @@ func rates(old, now *sample) []portRate {
 }
 
 // submitted sums up what each port submitted on its channels.
-func submitted(old, now *sample) map[xseg.PortNo]*xseg.Counters {
+func submitted(old, now *Sample) map[xseg.PortNo]*xseg.Counters {
 	before := map[int]*xseg.ChannelInfo{}
-	for i := range old.channels {
-		before[old.channels[i].ID] = &old.channels[i]
+	for i := range old.Channels {
+		before[old.Channels[i].ID] = &old.Channels[i]
 	}
 	sums := map[xseg.PortNo]*xseg.Counters{}
-	for i := range now.channels {
-		c := now.channels[i]
+	for i := range now.Channels {
+		c := now.Channels[i]
 		if b := before[c.ID]; b != nil && b.Src == c.Src && b.Dst == c.Dst {
 			since(&c.Counters, &b.Counters)
 		}
@@ -98,8 +109,8 @@ func sum(to, c *xseg.Counters) {
 	}
 }
 
-func rate(p *xseg.PortInfo, in, out *xseg.Counters, seconds float64) portRate {
-	r := portRate{Port: int(p.No), Role: p.Role, PID: p.PID, Alive: p.Alive}
+func rate(p *xseg.PortInfo, in, out *xseg.Counters, seconds float64) PortRate {
+	r := PortRate{Port: int(p.No), Role: p.Role, PID: p.PID, Alive: p.Alive}
 	r.Received = float64(in.Requests) / seconds
 	c := in
 	if out != nil {
@@ -110,7 +121,7 @@ func rate(p *xseg.PortInfo, in, out *xseg.Counters, seconds float64) portRate {
 	}
 	r.Failed = float64(c.Errors) / seconds
 	r.Read, r.Written = float64(c.BytesRead)/seconds, float64(c.BytesWritten)/seconds
-	bins := counterBins(&c.Latency)
-	r.InFlight, r.P50, r.P99 = c.InFlight, quantile(bins, 0.5), quantile(bins, 0.99)
+	bins := CounterBins(&c.Latency)
+	r.InFlight, r.P50, r.P99 = c.InFlight, Quantile(bins, 0.5), Quantile(bins, 0.99)
 	return r
 }

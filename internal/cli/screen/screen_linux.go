@@ -1,4 +1,4 @@
-package xseg
+package screen
 
 import (
 	"fmt"
@@ -9,32 +9,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// screen shows one table in the place of another, on a terminal.
-type screen struct {
-	w    io.Writer
+// Screen shows one table in the place of another, on a terminal.
+type Screen struct {
+	W    io.Writer
 	last []string
 }
 
-// open switches to the other screen of the terminal and hides the cursor.
-func (s *screen) open() { fmt.Fprint(s.w, "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J") }
+// Open switches to the other screen of the terminal and hides the cursor.
+func (s *Screen) Open() { fmt.Fprint(s.W, "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J") }
 
-// close gives the terminal back as it was, with the last table below.
-func (s *screen) close() {
-	fmt.Fprint(s.w, "\x1b[?25h\x1b[?1049l")
+// Close gives the terminal back as it was, with the last table below.
+func (s *Screen) Close() {
+	fmt.Fprint(s.W, "\x1b[?25h\x1b[?1049l")
 	for _, line := range s.last {
-		fmt.Fprintln(s.w, line)
+		fmt.Fprintln(s.W, line)
 	}
 }
 
-func (s *screen) show(v *watchView) error {
-	s.last = v.lines()
-	width, height := size(s.w)
-	_, err := io.WriteString(s.w, frame(s.last, width, height))
+// Show replaces what is shown by lines, as far as they fit.
+func (s *Screen) Show(lines []string) error {
+	s.last = lines
+	width, height := Size(s.W)
+	_, err := io.WriteString(s.W, frame(s.last, width, height))
 	return err
 }
 
-// size returns columns and rows of a terminal; what every terminal has if it doesn't tell.
-func size(w io.Writer) (width, height int) {
+// Size returns columns and rows of a terminal; what every terminal has if it doesn't tell.
+func Size(w io.Writer) (width, height int) {
 	if f, ok := w.(*os.File); ok {
 		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 && ws.Row > 0 {
 			return int(ws.Col), int(ws.Row)

@@ -1,8 +1,10 @@
-package xseg
+package screen
 
 import (
 	"strconv"
 	"time"
+
+	"archipelago/internal/stats"
 )
 
 // short formats v, in units that are each size times the one before, in at most five characters.
@@ -30,16 +32,16 @@ var (
 	timeUnits  = []string{"ns", "µs", "ms", "s"}
 )
 
-// shortCount formats a number of things: exactly as long as that takes few digits.
-func shortCount(n uint64) string {
+// ShortCount formats a number of things: exactly as long as that takes few digits.
+func ShortCount(n uint64) string {
 	if n < 100_000 {
 		return strconv.FormatUint(n, 10)
 	}
 	return short(float64(n), 1000, countUnits)
 }
 
-// shortRate formats things per second.
-func shortRate(perSecond float64) string {
+// ShortRate formats things per second.
+func ShortRate(perSecond float64) string {
 	if perSecond < 9999.5 {
 		if perSecond > 0 && perSecond < 9.95 {
 			return strconv.FormatFloat(perSecond, 'f', 1, 64)
@@ -49,27 +51,27 @@ func shortRate(perSecond float64) string {
 	return short(perSecond, 1000, countUnits)
 }
 
-// shortBytes formats bytes, or bytes per second.
-func shortBytes(n float64) string { return short(n, 1024, byteUnits) }
+// ShortBytes formats bytes, or bytes per second.
+func ShortBytes(n float64) string { return short(n, 1024, byteUnits) }
 
-// shortTime formats a latency; "-" for none.
-func shortTime(ns int64) string {
+// ShortTime formats a latency; "-" for none.
+func ShortTime(ns int64) string {
 	if ns <= 0 {
 		return "-"
 	}
 	return short(float64(ns), 1000, timeUnits)
 }
 
-// counterTime formats a latency out of the histogram of a counter, whose first bin says little.
-func counterTime(ns int64) string {
-	if 0 < ns && ns < firstBin {
-		return "<" + shortTime(firstBin)
+// CounterTime formats a latency out of the histogram of a counter, whose first bin says little.
+func CounterTime(ns int64) string {
+	if 0 < ns && ns < stats.FirstBin {
+		return "<" + ShortTime(stats.FirstBin)
 	}
-	return shortTime(ns)
+	return ShortTime(ns)
 }
 
-// longTime formats how long something has lasted.
-func longTime(d time.Duration) string {
+// LongTime formats how long something has lasted.
+func LongTime(d time.Duration) string {
 	if d < time.Minute {
 		return d.Round(100 * time.Millisecond).String()
 	}

@@ -1,4 +1,4 @@
-package xseg
+package screen
 
 import (
 	"strings"
@@ -8,19 +8,20 @@ import (
 // gap stands between the columns of a table.
 const gap = "  "
 
-// table lays out rows under a title each; a column is as wide as its widest cell.
-type table struct {
-	titles []string // of a column that is flush left: with a leading "<"
+// Table lays out rows under a title each; a column is as wide as its widest cell.
+type Table struct {
+	Titles []string // of a column that is flush left: with a leading "<"
 	rows   [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// Add adds a row: a cell for each title.
+func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// lines returns the titles and the rows, without spaces at their ends.
-func (t *table) lines() []string {
-	head := make([]string, len(t.titles))
-	left := make([]bool, len(t.titles))
-	for i, title := range t.titles {
+// Lines returns the titles and the rows, without spaces at their ends.
+func (t *Table) Lines() []string {
+	head := make([]string, len(t.Titles))
+	left := make([]bool, len(t.Titles))
+	for i, title := range t.Titles {
 		head[i], left[i] = strings.CutPrefix(title, "<")
 	}
 	all := append([][]string{head}, t.rows...)

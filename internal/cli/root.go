@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/config"
+	"archipelago/internal/version"
 )
 
 // App is what the commands of one program share: the flags that every command has.
@@ -30,9 +31,12 @@ func NewRoot(name, short, long string) (*cobra.Command, *App) {
 		Use:           name,
 		Short:         short,
 		Long:          long,
+		Version:       version.String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version of the program") // else -v would mean it
 	Group(root)
 	flags := root.PersistentFlags()
 	flags.StringVarP(&app.Dir, "dir", "d", "", "directory of the node (env "+config.EnvDir+")")

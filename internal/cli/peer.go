@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/config"
+	"archipelago/peers/peer"
 )
 
-// PeerRun serves a role until ctx ends.
+// PeerRun serves a role until ctx ends; peer.Replaced(ctx) says then whether a successor takes over.
 type PeerRun func(ctx context.Context, cfg *config.Config, role string) error
 
 // PeerMain is the main function of a peer's program: NAME [-d DIR | -c FILE] ROLE. It returns the
@@ -29,7 +30,9 @@ func PeerMain(program, typ, short string, run PeerRun) int {
 		if err := CheckRole(cfg, args[0], typ); err != nil {
 			return err
 		}
-		return run(cmd.Context(), cfg, args[0])
+		ctx, stop := peer.WithReplace(cmd.Context())
+		defer stop()
+		return run(ctx, cfg, args[0])
 	}
 	return Main(root)
 }

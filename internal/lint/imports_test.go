@@ -48,7 +48,7 @@ var law = map[string][]string{
 	"internal/node":            {"internal/config", "xseg", "peers"},
 	"internal/version":         {},
 	"internal/cli/gen":         {"internal/cli", "internal/config", "internal/version"},
-	"internal/cli":             {"internal/version", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
+	"internal/cli":             {"peers/peer", "internal/version", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
 	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
 	"internal/stats":           {"xseg"},

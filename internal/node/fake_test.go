@@ -49,7 +49,7 @@ func say(path, text string) {
 // playPeer is a peer that does nothing but report what happens to it.
 func playPeer(behaviour, role, events string) int {
 	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM)
+	signal.Notify(term, syscall.SIGTERM, daemon.ReplaceSignal)
 	tell := func(what string) { say(events, fmt.Sprintf("%s %s %d", what, role, os.Getpid())) }
 	fmt.Fprintln(os.Stderr, "hello")
 	tell("start")

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"syscall"
 	"time"
+
+	daemon "archipelago/peers/peer"
 )
 
 // watchdogGrace is what a process gets beyond its watchdog time. When the whole machine, or the
@@ -61,10 +63,10 @@ func (f *follower) step() bool {
 		f.isLate()
 	case <-f.stop:
 		f.stop = nil
-		f.terminate()
+		f.terminate(syscall.SIGTERM)
 	case f.p.order = <-f.orders:
 		f.log.Info("peer is restarted on demand")
-		f.terminate()
+		f.terminate(daemon.ReplaceSignal)
 	case <-f.stopping:
 		f.stopping = nil
 		f.p.state.enter(PhaseStopping, f.proc.pid())
@@ -82,15 +84,15 @@ func (f *follower) step() bool {
 	return true
 }
 
-// terminate tells the process to stop. The watchdog goes on: a peer that hangs while it stops is
+// terminate tells the process to stop, or to give way to a successor. The watchdog goes on: a peer that hangs while it stops is
 // still a peer that hangs.
-func (f *follower) terminate() {
+func (f *follower) terminate(sig syscall.Signal) {
 	f.orders = nil
 	if f.killAt == nil {
 		f.killAt = time.After(f.p.s.opts.StopTimeout)
 	}
 	f.p.state.enter(PhaseStopping, f.proc.pid())
-	f.proc.signal(syscall.SIGTERM)
+	f.proc.signal(sig)
 }
 
 func (f *follower) isReady() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"archipelago/internal/config"
+	daemon "archipelago/peers/peer"
 )
 
 // peer keeps one role running. Its goroutine is the only one to start, signal and reap processes
@@ -100,7 +101,8 @@ func (p *peer) ended(proc *process, wasReady bool) {
 		return
 	}
 	state := proc.cmd.ProcessState
-	clean := state.Success() || (!wasReady && state.Sys().(syscall.WaitStatus).Signal() == syscall.SIGTERM)
+	sig := state.Sys().(syscall.WaitStatus).Signal()
+	clean := state.Success() || (!wasReady && (sig == syscall.SIGTERM || sig == daemon.ReplaceSignal))
 	if forGood && !clean {
 		p.err = p.failure("did not stop cleanly", proc, nil)
 	}

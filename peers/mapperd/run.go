@@ -64,7 +64,7 @@ func serve(ctx context.Context, p *peer.Peer) error {
 			}
 			return err
 		},
-		Stopping: func() { stop(p, e) },
+		Stopping: func() { stop(p, e, peer.Replaced(ctx)) },
 	})
 	return err
 }
@@ -127,15 +127,18 @@ func connect(ctx context.Context, p *peer.Peer, port *xseg.Port, to int) (blocke
 }
 
 // stop closes all volumes, so that nothing acknowledged is left in memory and another node may use
-// the store. It gives up after a while: blockers that don't answer must not keep the node up.
-func stop(p *peer.Peer, e *Engine) {
+// the store. It gives up after a while: blockers that don't answer must not keep the node up. For a
+// successor nothing is closed: it goes on with the locks and the pending logs, as after a kill.
+func stop(p *peer.Peer, e *Engine, replaced bool) {
 	if e == nil {
 		return
 	}
+	end := func() error { return errors.Join(e.CloseVolumes(), e.Close()) }
+	if replaced {
+		end = e.Close
+	}
 	closed := make(chan error, 1)
-	go func() {
-		closed <- errors.Join(e.CloseVolumes(), e.Close())
-	}()
+	go func() { closed <- end() }()
 	select {
 	case err := <-closed:
 		if err != nil {

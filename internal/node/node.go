@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"archipelago/internal/config"
+	daemon "archipelago/peers/peer"
 	"archipelago/xseg"
 )
 
@@ -66,7 +68,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) (err error) {
 	opts.fill()
 	sink := newLogSink(opts.Log)
 	defer sink.close()
-	log := slog.New(slog.NewTextHandler(sink, nil)).With("role", "supervisor")
+	log := supervisorLog(sink, opts.Log)
 
 	l, err := takeLock(cfg)
 	if err != nil {
@@ -92,6 +94,15 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) (err error) {
 		return err
 	}
 	return clearPending(cfg)
+}
+
+// supervisorLog is the supervisor's own: by the sink, in order with the lines of the peers, or
+// straight to the journal if that is where the log goes.
+func supervisorLog(sink *logSink, to io.Writer) *slog.Logger {
+	if f, ok := to.(*os.File); ok && daemon.LogsToJournal(f) {
+		return daemon.NewSupervisorLog(f)
+	}
+	return daemon.NewSupervisorLog(sink)
 }
 
 func createSegment(cfg *config.Config) error {

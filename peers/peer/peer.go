@@ -45,7 +45,9 @@ func Join(cfg *config.Config, role string) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("role %s: join segment %s: %w", role, cfg.SegmentName, err)
 	}
-	return &Peer{Config: cfg, Role: r, Log: NewLog(os.Stderr, r.LogLevel), Segment: seg}, nil
+	log := NewLog(os.Stderr, r.LogLevel, role)
+	slog.SetDefault(log) // what package xseg has to say is the role's
+	return &Peer{Config: cfg, Role: r, Log: log, Segment: seg}, nil
 }
 
 // NewLoop makes a loop, which Serve runs and Leave closes. Before Serve.

@@ -227,7 +227,7 @@ func TestJoinErrors(t *testing.T) {
 func TestLogLevel(t *testing.T) {
 	for level, want := range []int{1, 2, 3, 4} {
 		var out bytes.Buffer
-		log := peer.NewLog(&out, level)
+		log := peer.NewLog(&out, level, "vlmcd")
 		log.Error("a")
 		log.Warn("b")
 		log.Info("c")

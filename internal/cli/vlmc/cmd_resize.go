@@ -54,5 +54,8 @@ func resize(ctx context.Context, cmd *cobra.Command, app *cli.App, c *volume.Cli
 	if err != nil {
 		return err
 	}
+	if err := resizeDevice(app, name, info.Size); err != nil {
+		return err
+	}
 	return made(cmd, app, info, "")
 }

@@ -26,7 +26,7 @@ func New() *cobra.Command {
 		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
 		newRenameCommand(app), newRollbackCommand(app), newResizeCommand(app), newFlattenCommand(app),
 		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
-		newCheckCommand(app), newOpenCommand(app), newCloseCommand(app), newLockCommand(app),
+		newCheckCommand(app), newMapCommand(app), newUnmapCommand(app), newShowmappedCommand(app), newOpenCommand(app), newCloseCommand(app), newLockCommand(app),
 		newUnlockCommand(app),
 	)
 	return root

@@ -1,0 +1,61 @@
+package vlmc
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"archipelago/internal/cli"
+	"archipelago/internal/config"
+	"archipelago/internal/device"
+)
+
+// held is the line by which a holder says that it has begun.
+const held = "held"
+
+// holdDevice is `map --hold`.
+func holdDevice(cmd *cobra.Command, app *cli.App, name string) error {
+	cfg, err := app.Config()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	return device.Hold(cmd.Context(), cfg, name, log, func() { fmt.Fprintln(cmd.OutOrStdout(), held) })
+}
+
+// startHolder starts `map --hold` as a process of its own, which outlives this one and its
+// terminal, and holds none of its files open: who waits for our output to end must not wait for it.
+func startHolder(cfg *config.Config, name string) (int, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	log, err := os.OpenFile(device.Dir(cfg)+"/"+name+".log", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	cmd := exec.Command(self, append(cfg.Source().Args(), "map", "--hold", "--", name)...)
+	cmd.Dir, cmd.Stderr = "/", log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if strings.TrimSpace(line) != held {
+		// It has ended, or does so now that nobody listens.
+		return 0, errors.Join(fmt.Errorf("it didn't begin; see %s", log.Name()), err, cmd.Process.Kill(), cmd.Wait())
+	}
+	return cmd.Process.Pid, errors.Join(out.Close(), cmd.Process.Release())
+}

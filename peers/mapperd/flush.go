@@ -156,7 +156,7 @@ func (v *volume) takeCut() *cut {
 		return nil
 	}
 	c := &cut{rec: v.rec, gone: v.gone, log: v.log}
-	v.gone = nil
+	v.gone, v.cutting = nil, true
 	if v.log != nil {
 		c.next = v.log.next
 	}
@@ -257,6 +257,7 @@ func (v *volume) storeTable(c *cut) (*mapfmt.Record, error) {
 func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) (grow bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.cutting = false
 	for _, ch := range c.chunks {
 		if ch.entries == ch.values {
 			ch.shared = false
@@ -275,11 +276,12 @@ func (v *volume) endCut(c *cut, rec *mapfmt.Record, start time.Time, err error) 
 		v.pages[no] = p
 	}
 	v.oldest = start // what is left is younger
-	// A log that was made since the cut holds nothing of it, and has other numbers.
-	if v.log == nil || v.log != c.log {
+	// A log that was made since the cut holds nothing of it, and has other numbers. One that has only
+	// grown since has the same.
+	if v.log == nil || c.log == nil || v.log.series != c.log.series {
 		return false
 	}
-	grow = v.log.isHalfFull() && int(v.log.header.Slots) < v.e.cfg.PendingMax
+	grow = v.log.isHalfFull()
 	v.log.trim(c.next)
 	return grow
 }

@@ -10,15 +10,32 @@ import (
 // growSuffix marks a larger log that isn't in place yet.
 const growSuffix = ".grow"
 
-// growLog puts a larger log in place of one that fills up often; a volume that is written little
-// keeps a small one. It is called by the running flush. If there is no memory for it, the old log
-// goes on.
-func (v *volume) growLog() {
+// makeRoom makes room in a full log: by a larger one, because a flush takes as long as the disk
+// takes, and writes wait for it; by a flush if it may not grow any more. It blocks.
+func (v *volume) makeRoom() error {
+	if v.hasRoom() || v.growLog() || v.hasRoom() {
+		return nil
+	}
+	return v.flush()
+}
+
+func (v *volume) hasRoom() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.log == nil || !v.log.isFull()
+}
+
+// growLog puts a larger log in place of one that fills up; a volume that is written little keeps a
+// small one. A flush may run: records keep their numbers. false: the log goes on as it is, because
+// it is as large as may be, or there is no memory for it.
+func (v *volume) growLog() bool {
+	v.growing.Lock() // only one makes the file
+	defer v.growing.Unlock()
 	v.mu.Lock()
 	old := v.log
 	v.mu.Unlock()
-	if old == nil {
-		return
+	if old == nil || int(old.header.Slots) >= v.e.cfg.PendingMax {
+		return false
 	}
 	path := v.e.logPath(v.uuid)
 	h := old.header
@@ -26,10 +43,11 @@ func (v *volume) growLog() {
 	larger, err := prepareLog(path+growSuffix, h)
 	if err != nil {
 		v.e.cfg.Log.Warn("pending log can't grow", "volume", v.name, "error", err)
-		return
+		return false
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	before := v.log
 	// Another log was put in place meanwhile, or the volume was closed: nothing to grow.
 	if v.log == old {
 		if err = larger.takeOver(old, path); err == nil {
@@ -43,12 +61,13 @@ func (v *volume) growLog() {
 	if err != nil {
 		v.e.cfg.Log.Warn("pending log can't grow", "volume", v.name, "error", err)
 	}
+	return v.log != before
 }
 
 // takeOver copies the records of old and takes its place under path. Until the file is renamed the
 // old one is what a killed process leaves, and then this one: both hold the same.
 func (l *pendingLog) takeOver(old *pendingLog, path string) error {
-	l.next = old.first
+	l.next, l.series = old.first, old.series
 	l.trim(old.first)
 	for n := old.first; n < old.next; n++ {
 		p, err := mapfmt.DecodePendingRecord(old.mem[old.header.Offset(n):], old.seed)

@@ -79,7 +79,7 @@ func (v *volume) provide(n need) error {
 		defer v.ctl.Unlock()
 		return v.renewLog()
 	case needRoom:
-		return v.flush()
+		return v.makeRoom()
 	}
 	return nil // needVolume: the caller looks again
 }
@@ -286,7 +286,7 @@ func (v *volume) store(op *mapper.Op, c *chunk, at int, e *mapfmt.Entry) need {
 		return done
 	}
 	if v.log.isHalfFull() {
-		v.flushSoon()
+		v.relieveLog()
 	}
 	return done
 }

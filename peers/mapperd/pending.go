@@ -19,6 +19,7 @@ type pendingLog struct {
 	seed   uint32
 	first  uint64 // number of the oldest record that counts
 	next   uint64 // number of the next record
+	series *byte  // logs that grew out of each other have the same: their numbers mean the same
 }
 
 // createLog makes an empty log as a new file that takes the place of an old one: the header of a
@@ -49,7 +50,7 @@ func prepareLog(path string, h mapfmt.PendingHeader) (*pendingLog, error) {
 	if err != nil {
 		return nil, errors.Join(pendingError(path, err), unmap(mem))
 	}
-	return &pendingLog{mem: mem, header: h, seed: seed, first: h.First, next: h.First}, nil
+	return &pendingLog{mem: mem, header: h, seed: seed, first: h.First, next: h.First, series: new(byte)}, nil
 }
 
 // openLog maps an existing log and calls f for its records. fs.ErrNotExist if there is none.
@@ -66,7 +67,7 @@ func openLog(path string, f func(*mapfmt.PendingRecord) error) (*pendingLog, err
 	if err != nil {
 		return nil, errors.Join(pendingError(path, err), unmap(mem))
 	}
-	return &pendingLog{mem: mem, header: *h, seed: seed, first: h.First, next: next}, nil
+	return &pendingLog{mem: mem, header: *h, seed: seed, first: h.First, next: next, series: new(byte)}, nil
 }
 
 func pendingError(path string, err error) error {

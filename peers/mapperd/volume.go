@@ -23,6 +23,9 @@ type volume struct {
 	// written over with an older one.
 	storing sync.Mutex
 
+	// growing is held by whoever puts a larger pending log in place.
+	growing sync.Mutex
+
 	mu     sync.Mutex
 	rec    *mapfmt.Record // as stored; never changed, only replaced
 	closed bool           // no longer the open volume of its UUID: look again
@@ -42,6 +45,7 @@ type volume struct {
 	dirty   map[int64]*chunk  // with committed entries that no cut has taken
 	gone    []mapfmt.ObjectID // discarded objects that no cut has taken
 	cuts    cuts              // who waits for which flush
+	cutting bool              // a flush has taken a cut and hasn't ended it
 	touched time.Time         // last tick that found the volume in use
 }
 

@@ -43,11 +43,11 @@ func (e *MappedError) ExitCode() int { return exitBusy }
 type ModeError struct{ Mapping Mapping }
 
 func (e *ModeError) Error() string {
-	mode := "for writing, too"
+	mode := "for reading and writing"
 	if e.Mapping.ReadOnly {
 		mode = "read-only"
 	}
-	return fmt.Sprintf("volume %s is mapped %s already, on device %s", e.Mapping.Name, mode, e.Mapping.Device)
+	return fmt.Sprintf("volume %s is mapped already, %s, on device %s", e.Mapping.Name, mode, e.Mapping.Device)
 }
 
 // ExitCode is the exit status of a command that fails so.

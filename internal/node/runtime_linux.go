@@ -54,13 +54,28 @@ func removeStaleSockets(dir string) error {
 }
 
 // removeRuntimeDir takes the directory away if it is the node's own; the shared one of a
-// configuration file stays.
+// configuration file stays. What says which devices are mapped stays as long as there are any: they
+// outlive the node, and go on when it runs again.
 func removeRuntimeDir(cfg *config.Config) error {
 	if cfg.Dir == "" {
 		return nil
 	}
-	return os.RemoveAll(cfg.RuntimeDir)
+	mapped, err := filepath.Glob(filepath.Join(cfg.RuntimeDir, mappedDir, "*.json"))
+	if err != nil || len(mapped) == 0 {
+		return errors.Join(err, os.RemoveAll(cfg.RuntimeDir))
+	}
+	entries, err := os.ReadDir(cfg.RuntimeDir)
+	errs := []error{err}
+	for _, e := range entries {
+		if e.Name() != mappedDir {
+			errs = append(errs, os.RemoveAll(filepath.Join(cfg.RuntimeDir, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
+
+// mappedDir is where the files about mapped devices lie (see package device).
+const mappedDir = "mapped"
 
 // listen makes a listening Unix socket at path. A leftover file of a dead predecessor goes; the
 // lock of the node says that it is dead.

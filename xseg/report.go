@@ -71,6 +71,12 @@ func (s *Segment) Info() Info {
 	return i
 }
 
+// Destroyed tells whether the segment's name is gone, or belongs to another segment by now: Join
+// would not find this one.
+func (s *Segment) Destroyed() bool {
+	return s.hdr.Ready.Load() != 1 || !s.file.Named(s.name)
+}
+
 // waiterHeld tells whether somebody alive holds a waiter.
 func (s *Segment) waiterHeld(no uint32) bool {
 	s.mu.Lock()

@@ -220,6 +220,28 @@ func TestVolumesUntouched(t *testing.T) {
 	}
 }
 
+// TestDestroyed: whoever has joined a segment can tell that another one has its name.
+func TestDestroyed(t *testing.T) {
+	n := xsegtest.New(t)
+	s := n.Join(t)
+	if s.Destroyed() {
+		t.Error("a segment that is there counts as destroyed")
+	}
+	if err := xseg.Destroy(n.Name, true); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Destroyed() {
+		t.Error("not noticed")
+	}
+	spec := xseg.Spec{Name: n.Name, Ports: 64, SizeMiB: 16, PageShift: 12}
+	if err := xseg.Create(spec, xseg.CreateOptions{RuntimeDir: n.RuntimeDir, Group: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Destroyed() {
+		t.Error("taken for its successor")
+	}
+}
+
 // TestVolumeRename: a reader sees old or new name, whole.
 func TestVolumeRename(t *testing.T) {
 	n := xsegtest.New(t)

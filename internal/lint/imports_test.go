@@ -53,6 +53,7 @@ var law = map[string][]string{
 	"internal/lint":            {},
 	"internal/stats":           {"xseg"},
 	"internal/cli/screen":      {"internal/stats"},
+	"internal/cli/top":         {"internal/stats", "internal/cli/screen"},
 	"internal/systemd":         {},
 	"xseg/internal/abigen":     {},
 	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},

@@ -17,3 +17,13 @@ func Backed(name string) (int64, error) {
 	}
 	return st.Blocks * blockSize, nil
 }
+
+// Named tells whether the segment file name is this open file: its name may be gone, or belong to
+// another one by now.
+func (f *File) Named(name string) bool {
+	var own, named unix.Stat_t
+	if unix.Fstat(f.fd, &own) != nil || unix.Stat(Path(name), &named) != nil {
+		return false
+	}
+	return own.Ino == named.Ino && own.Dev == named.Dev
+}

@@ -16,7 +16,7 @@ func TestSteadyIOAllocatesNothing(t *testing.T) {
 	h := start(t, Limits{}, newMemory(newExport("disk", 1<<20, 64)))
 	for _, structured := range []bool{false, true} {
 		conn := h.raw()
-		session(t, conn, "disk", structured)
+		begin(t, conn, "disk", structured)
 		var reads, writes []byte
 		for i := range batch {
 			q := nbd.Request{Offset: uint64(i) * size, Length: size}

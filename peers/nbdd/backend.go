@@ -18,7 +18,8 @@ type Backend interface {
 // Info describes an export.
 type Info struct {
 	Name     string
-	Size     uint64 // bytes
+	ID       [16]byte // of what has the name now
+	Size     uint64   // bytes
 	ReadOnly bool
 	MinBlock uint32 // bytes: requests must be multiples of it; a power of two
 }

@@ -29,7 +29,14 @@ type conn struct {
 	metaExport string     // for which contexts were selected
 	contexts   contextSet // selected
 
-	in   *input // reader only
+	adopted bool  // from a predecessor
+	wanted  Info  // adopted: name and ID of the export
+	phase   phase // reader only
+	// paused is the write in whose data the reading was stopped, or has to begin. The reader sets it;
+	// its errno changes under mu.
+	paused *pausedWrite
+
+	in   *input // reader only, but for stop
 	out  output // of whoever has set writing
 	pool pool   // half reader's, half under mu; see there
 
@@ -65,9 +72,12 @@ func (s *Server) newConn(ctx context.Context, uc *net.UnixConn, log *slog.Logger
 
 // run serves the connection until it ends, and logs why if that was no orderly end.
 func (c *conn) run() {
-	err := c.negotiate()
-	if err == nil {
-		err = c.transmit()
+	err := c.serve()
+	if errors.Is(err, errHandOver) {
+		if c.park() {
+			return
+		}
+		err = errShutdown
 	}
 	if isOrderly(err) {
 		c.flush() // the batch may have ended in the middle
@@ -82,6 +92,18 @@ func (c *conn) run() {
 	} else {
 		c.log.Debug("NBD connection ended")
 	}
+}
+
+// serve goes on from the phase that the connection is in.
+func (c *conn) serve() error {
+	if c.phase == phaseTransmission {
+		if err := c.reopen(); err != nil {
+			return err
+		}
+	} else if err := c.negotiate(); err != nil {
+		return err
+	}
+	return c.transmit()
 }
 
 // errDone is the end of a session as the client wished it.

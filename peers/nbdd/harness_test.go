@@ -50,12 +50,32 @@ func (l *lockedBuffer) String() string {
 // start serves b until the test ends.
 func start(t testing.TB, limits Limits, b Backend) *harness {
 	t.Helper()
+	h := prepare(t, limits)
+	h.serve(b)
+	return h
+}
+
+// prepare makes a server that doesn't serve yet.
+func prepare(t testing.TB, limits Limits) *harness {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "archip-nbdd-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &harness{t: t, path: filepath.Join(dir, "nbd.sock"), log: &lockedBuffer{}}
 	h.srv = NewServer(limits, slog.New(slog.NewTextHandler(h.log, nil)))
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// serve serves b until the test ends, or stop is called.
+func (h *harness) serve(b Backend) {
+	t := h.t
+	t.Helper()
 	ln, err := listenAt(h.path)
 	if err != nil {
 		t.Fatal(err)
@@ -74,11 +94,7 @@ func start(t testing.TB, limits Limits, b Backend) *harness {
 		if left := h.srv.heap.left.Load(); left != h.srv.limits.HeapBytes {
 			t.Errorf("heap budget: %d bytes were never given back", h.srv.limits.HeapBytes-left)
 		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
 	})
-	return h
 }
 
 func testContext(t testing.TB) context.Context {

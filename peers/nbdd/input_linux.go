@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,6 +19,10 @@ const inputBytes = 64 << 10
 // errStall says that the client has sent nothing for a while.
 var errStall = errors.New("client stalled")
 
+// errHandOver says that nothing is read any more: a successor will. What was read and not worked off
+// is still buffered.
+var errHandOver = errors.New("a successor takes the connection over")
+
 // input reads a socket through a buffer, and past it where the destination is known. Used by one
 // goroutine.
 type input struct {
@@ -26,6 +31,9 @@ type input struct {
 	buf  []byte
 	r, w int    // buf[r:w] is read and not yet used
 	idle func() // runs before it waits for the client
+	owed int    // bytes to skip before anything else
+
+	stopped atomic.Bool // by stop, from any goroutine
 
 	step   func(fd uintptr) bool // made once: a closure per read would be an allocation
 	iov    [2]unix.Iovec
@@ -44,6 +52,19 @@ func newInput(uc *net.UnixConn, rc syscall.RawConn, idle func()) *input {
 	return in
 }
 
+// stop makes the present read, if it waits, and all that come fail with errHandOver. The flag comes
+// first: whoever sets another deadline looks at it afterwards. Any goroutine.
+func (in *input) stop() error {
+	in.stopped.Store(true)
+	return in.uc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// unread puts data that was taken back. Precondition: nothing is buffered.
+func (in *input) unread(data []byte) {
+	in.buf = make([]byte, max(len(data), inputBytes))
+	in.r, in.w = 0, copy(in.buf, data)
+}
+
 // buffered returns what is there already. Valid until the next read.
 func (in *input) buffered() []byte { return in.buf[in.r:in.w] }
 
@@ -52,10 +73,12 @@ func (in *input) use(n int) { in.r += n }
 
 // more reads at least one more byte behind what is buffered.
 func (in *input) more() error {
-	if in.r > 0 {
-		in.w = copy(in.buf, in.buf[in.r:in.w])
-		in.r = 0
+	to := in.buf
+	if left := in.w - in.r; len(to) > inputBytes && left < inputBytes {
+		to = make([]byte, inputBytes) // unread had made it longer
 	}
+	in.w = copy(to, in.buf[in.r:in.w])
+	in.buf, in.r = to, 0
 	n, err := in.read(nil, 0)
 	in.w += n
 	return err
@@ -94,23 +117,27 @@ func (in *input) fill(dst []byte, stall time.Duration) (int, error) {
 	return at, nil
 }
 
-// skip drops n bytes of the stream.
+// skip drops n bytes of the stream, and what was owed before. What it didn't come to is owed.
 func (in *input) skip(n int) error {
-	for n > 0 {
+	in.owed += n
+	for in.owed > 0 {
 		if in.w == in.r {
 			if err := in.more(); err != nil {
 				return err
 			}
 		}
-		k := min(n, in.w-in.r)
+		k := min(in.owed, in.w-in.r)
 		in.use(k)
-		n -= k
+		in.owed -= k
 	}
 	return nil
 }
 
 // read reads once into dst (may be nil), then into the free end of the buffer.
 func (in *input) read(dst []byte, stall time.Duration) (int, error) {
+	if in.stopped.Load() {
+		return 0, errHandOver
+	}
 	in.niov = 0
 	in.add(dst)
 	in.add(in.buf[in.w:])
@@ -122,6 +149,8 @@ func (in *input) read(dst []byte, stall time.Duration) (int, error) {
 	}
 	in.iov = [2]unix.Iovec{}
 	switch {
+	case err != nil && in.stopped.Load():
+		return 0, errHandOver // or another error, which the successor will see as well
 	case err != nil:
 		return 0, err
 	case in.errno != 0:
@@ -141,6 +170,9 @@ func (in *input) wait(stall time.Duration) error {
 	}
 	if err := in.uc.SetReadDeadline(time.Now().Add(stall)); err != nil {
 		return err
+	}
+	if in.stopped.Load() {
+		return errHandOver
 	}
 	err := in.rc.Read(in.step)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

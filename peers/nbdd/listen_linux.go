@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,41 +13,61 @@ import (
 // maxPath is the longest path of a socket: sun_path of Linux without the final NUL.
 const maxPath = 107
 
-// firstPassed is the number of the first descriptor that a service manager passes on.
-const firstPassed = 3
+// Names of listening sockets among passed descriptors: what a supervisor or a socket unit made, and
+// what a predecessor made itself and left.
+const (
+	listenerName = "nbd"
+	ownName      = "nbd-listener"
+)
 
 // listen returns the listening socket: the one that was passed on, which then outlives this
-// process, or a new one at path.
-func listen(path string) (*net.UnixListener, error) {
-	ln, err := inherited(os.LookupEnv)
-	if ln != nil || err != nil {
+// process, or a new one at path, which keep (may be nil) keeps for a successor: so that clients
+// which connect while there is no server wait instead of failing.
+func listen(path string, passed map[string][]*os.File, keep Keeper) (*net.UnixListener, error) {
+	if files := passed[listenerName]; len(files) > 0 {
+		return adopt(files)
+	}
+	if files := passed[ownName]; len(files) > 0 {
+		if ln, err := adopt(files); err == nil && leadsTo(path, ln) {
+			return ln, nil
+		} else if err == nil {
+			_ = ln.Close() // the configuration has changed, or somebody removed the file
+		}
+	}
+	ln, err := listenAt(path)
+	if err != nil || keep == nil {
 		return ln, err
 	}
-	return listenAt(path)
+	ln.SetUnlinkOnClose(false)
+	fd, _, err := duplicate(ln)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	defer unix.Close(fd)
+	if err := keep(ownName, fd); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the NBD socket for a successor: %w", err), ln.Close())
+	}
+	return ln, nil
 }
 
-// inherited returns the socket that was passed on as LISTEN_FDS says, or nil. A supervisor that
-// can't know the process id before it starts us leaves LISTEN_PID out; if it is there it must be
-// ours, else the variables were meant for a parent.
-func inherited(env func(string) (string, bool)) (*net.UnixListener, error) {
-	fds, ok := env("LISTEN_FDS")
-	if !ok {
-		return nil, nil
-	}
-	if pid, ok := env("LISTEN_PID"); ok && pid != strconv.Itoa(os.Getpid()) {
-		return nil, nil
-	}
-	if n, err := strconv.Atoi(fds); err != nil || n != 1 {
-		return nil, fmt.Errorf("LISTEN_FDS is %q: one listening socket is expected", fds)
-	}
-	return adopt(os.NewFile(firstPassed, "passed NBD socket"))
+// leadsTo says whether clients that connect to path come to ln, as far as can be seen.
+func leadsTo(path string, ln *net.UnixListener) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.Mode().Type() == os.ModeSocket && ln.Addr().String() == path
 }
 
-// adopt makes a listener of a descriptor, which it closes: the listener works on a duplicate that
-// is close-on-exec and non-blocking.
-func adopt(f *os.File) (*net.UnixListener, error) {
-	defer f.Close()
-	ln, err := net.FileListener(f)
+// adopt makes a listener of the one descriptor in files, which it closes: the listener works on a
+// duplicate that is close-on-exec and non-blocking.
+func adopt(files []*os.File) (*net.UnixListener, error) {
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	if len(files) != 1 {
+		return nil, fmt.Errorf("%d NBD sockets were passed, one is expected", len(files))
+	}
+	ln, err := net.FileListener(files[0])
 	if err != nil {
 		return nil, fmt.Errorf("passed NBD socket: %w", err)
 	}

@@ -1,7 +1,6 @@
 package nbdd
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -50,27 +49,43 @@ func TestListenAt(t *testing.T) {
 	}
 }
 
-func TestInherited(t *testing.T) {
-	env := func(vars map[string]string) func(string) (string, bool) {
-		return func(name string) (string, bool) {
-			v, ok := vars[name]
-			return v, ok
-		}
+// TestOwnSocketIsKept: a successor listens at the socket that its predecessor made, unless that
+// isn't what clients find any more.
+func TestOwnSocketIsKept(t *testing.T) {
+	dir, err := os.MkdirTemp("", "archip-nbdd-")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		vars map[string]string
-		err  string // "" = nothing is inherited
-	}{
-		{nil, ""},
-		{map[string]string{"LISTEN_FDS": "1", "LISTEN_PID": "1"}, ""},
-		{map[string]string{"LISTEN_FDS": "2"}, "one listening socket"},
-		{map[string]string{"LISTEN_FDS": "x", "LISTEN_PID": fmt.Sprint(os.Getpid())}, "one listening socket"},
-	} {
-		ln, err := inherited(env(c.vars))
-		if ln != nil || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%v: %v, %v", c.vars, ln, err)
-		}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "s")
+	store := newStore(t)
+	first, err := listen(path, nil, store.keep)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client, err := net.Dial("unix", path) // while nobody serves
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	second, err := listen(path, store.passed(), store.keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := second.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	_ = second.Close()
+	other, err := listen(path+"2", store.passed(), store.keep)
+	if err != nil || other.Addr().String() != path+"2" {
+		t.Fatalf("with another path in the configuration: %v, %v", other, err)
+	}
+	_ = other.Close()
 }
 
 // TestPassedSocket takes over a listening socket as it comes from a supervisor.
@@ -89,7 +104,7 @@ func TestPassedSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner, err := adopt(f)
+	inner, err := adopt([]*os.File{f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +118,10 @@ func TestPassedSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := adopt(file); err == nil {
+	if _, err := adopt([]*os.File{file}); err == nil {
 		t.Error("a file was taken for a socket")
+	}
+	if _, err := adopt(nil); err == nil {
+		t.Error("nothing was taken for a socket")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 
 	"archipelago/internal/nbd"
 )
@@ -18,12 +17,15 @@ var errGo = errors.New("begin transmission")
 
 // negotiate leads the client to an export. nil: transmission begins.
 func (c *conn) negotiate() error {
-	if err := c.greet(); err != nil {
-		return explain(err)
+	if c.phase == phaseGreeting {
+		if err := c.greet(); err != nil {
+			return explain(err)
+		}
 	}
 	for {
 		err := c.option()
 		if errors.Is(err, errGo) {
+			c.phase = phaseTransmission
 			return c.patience(0)
 		}
 		if err != nil {
@@ -38,8 +40,10 @@ func (c *conn) greet() error {
 		return err
 	}
 	flags := nbd.FlagFixedNewstyle | nbd.FlagNoZeroes
-	if _, err := c.uc.Write(nbd.AppendGreeting(nil, flags)); err != nil {
-		return err
+	if !c.adopted {
+		if _, err := c.uc.Write(nbd.AppendGreeting(nil, flags)); err != nil {
+			return err
+		}
 	}
 	b, err := c.in.need(4)
 	if err != nil {
@@ -51,6 +55,7 @@ func (c *conn) greet() error {
 		return fmt.Errorf("client set unknown handshake flags %#x", client)
 	}
 	c.noZeroes = client&uint32(nbd.FlagNoZeroes) != 0
+	c.phase = phaseOptions
 	return nil
 }
 
@@ -97,15 +102,12 @@ func (c *conn) readOption() (nbd.Option, []byte, error) {
 	if n > maxOption {
 		return 0, nil, fmt.Errorf("option %d has %d bytes of data, at most %d are read", opt, n, maxOption)
 	}
-	c.in.use(nbd.OptionSize)
-	data, err := c.in.need(int(n))
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+	// The head stays buffered until all is there: a successor may have to read it again.
+	if b, err = c.in.need(nbd.OptionSize + int(n)); err != nil {
+		return 0, nil, err
 	}
-	if err == nil {
-		c.in.use(int(n))
-	}
-	return opt, data, err
+	c.in.use(len(b))
+	return opt, b[nbd.OptionSize:], nil
 }
 
 func (c *conn) reply(opt nbd.Option, typ nbd.Reply, data []byte) error {

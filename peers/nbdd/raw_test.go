@@ -56,8 +56,8 @@ func option(t testing.TB, conn net.Conn, opt nbd.Option, data []byte) (last nbd.
 	}
 }
 
-// session goes straight into transmission with simple or structured replies.
-func session(t testing.TB, conn net.Conn, export string, structured bool) {
+// begin goes straight into transmission with simple or structured replies.
+func begin(t testing.TB, conn net.Conn, export string, structured bool) {
 	t.Helper()
 	greet(t, conn, uint32(nbd.FlagFixedNewstyle|nbd.FlagNoZeroes))
 	if structured {
@@ -174,7 +174,7 @@ func TestRequestsThatMustFail(t *testing.T) {
 	} {
 		for _, structured := range []bool{false, true} {
 			conn := h.raw()
-			session(t, conn, "disk", structured)
+			begin(t, conn, "disk", structured)
 			c.q.Cookie = 0x1234567890abcdef
 			b := c.q.Append(nil)
 			if c.q.Command == nbd.CmdWrite {
@@ -217,7 +217,7 @@ func errnoOf(t *testing.T, b []byte, conn net.Conn, cookie uint64) nbd.Errno {
 func TestDontFragment(t *testing.T) {
 	h := start(t, Limits{}, newMemory(newExport("disk", 16<<20, 8)))
 	conn := h.raw()
-	session(t, conn, "disk", true)
+	begin(t, conn, "disk", true)
 	const n = 9 << 20
 	for flags, chunks := range map[uint16]int{nbd.CmdFlagDF: 1, 0: 3} {
 		q := nbd.Request{Flags: flags, Length: n, Cookie: 9}
@@ -260,7 +260,7 @@ func TestDisconnectAnswersEverythingFirst(t *testing.T) {
 	e.async.Store(w)
 	t.Cleanup(func() { _ = h.stop(); w.stop() })
 	conn := h.raw()
-	session(t, conn, "disk", false)
+	begin(t, conn, "disk", false)
 	var b []byte
 	for i := range 50 {
 		b = nbd.Request{Cookie: uint64(i), Length: 4096}.Append(b)
@@ -300,7 +300,7 @@ func TestGarbageEndsTheConnection(t *testing.T) {
 		case 1:
 			greet(t, conn, 3)
 		case 2:
-			session(t, conn, "disk", true)
+			begin(t, conn, "disk", true)
 		}
 		before := len(h.log.String())
 		talk(t, conn, c.bytes, 0)
@@ -351,7 +351,7 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 	e.async.Store(w)
 	defer w.stop()
 	conn := h.raw()
-	session(t, conn, "disk", false)
+	begin(t, conn, "disk", false)
 	w.hold.Lock()
 	talk(t, conn, nbd.Request{Length: 4096}.Append(nil), 0)
 	eventually(t, "a request under way", func() bool { return e.inUse() == 1 })
@@ -376,8 +376,8 @@ func TestShutdownGivesUpAfterItsGrace(t *testing.T) {
 	e.async.Store(w)
 	w.hold.Lock()
 	c, second := h.raw(), h.raw()
-	session(t, c, "disk", false)
-	session(t, second, "disk", false)
+	begin(t, c, "disk", false)
+	begin(t, second, "disk", false)
 	talk(t, c, nbd.Request{Length: 4096}.Append(nil), 0)
 	eventually(t, "a request under way", func() bool { return e.inUse() == 1 })
 	talk(t, second, nbd.Request{Length: 4096}.Append(nil), 0) // waits for the only slot

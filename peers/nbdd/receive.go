@@ -19,8 +19,11 @@ func (c *conn) receive(fua bool, off uint64, n int) (IO, nbd.Errno, error) {
 	if err == nil {
 		return w, 0, nil
 	}
-	if errors.Is(err, errStall) {
+	switch {
+	case errors.Is(err, errStall):
 		return c.receiveSlowly(w, fua, off, got)
+	case errors.Is(err, errHandOver):
+		c.in.unread(w.Data()[:got])
 	}
 	w.Put()
 	return nil, 0, midWrite(err)
@@ -38,7 +41,11 @@ func (c *conn) receiveSlowly(w IO, fua bool, off uint64, got int) (IO, nbd.Errno
 	data := make([]byte, n)
 	copy(data, w.Data()[:got])
 	w.Put()
-	if _, err := c.in.fill(data[got:], 0); err != nil {
+	more, err := c.in.fill(data[got:], 0)
+	if errors.Is(err, errHandOver) {
+		c.in.unread(data[:got+more])
+	}
+	if err != nil {
 		return nil, 0, midWrite(err)
 	}
 	w, errno := c.prepare(Write, fua, off, n)

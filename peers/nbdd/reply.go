@@ -33,7 +33,10 @@ func (c *conn) queueData(p *part, final bool) *reply {
 // queueEnd queues the reply to r when all its parts have ended and no data is on its way with it.
 // Precondition: conn.mu is held.
 func (c *conn) queueEnd(r *request) {
-	if c.dead {
+	if r.paused {
+		c.paused.errno = r.errno
+	}
+	if c.dead || r.paused {
 		c.srv.heap.give(len(r.whole))
 		c.inflight.Add(-1)
 		c.cond.Broadcast()

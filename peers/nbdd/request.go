@@ -10,6 +10,8 @@ type request struct {
 	nbd.Request
 	left  int       // parts that have not ended
 	errno nbd.Errno // of the first part that failed
+	// paused: a successor will answer; what happens here goes into conn.paused.
+	paused bool
 	// whole gathers the data of a read that must be answered in one piece and is longer than an
 	// IO; else nil.
 	whole []byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"syscall"
 
 	"archipelago/internal/config"
@@ -24,18 +25,42 @@ func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Leave()) }()
-	ln, err := listen(p.Role.Socket)
+	srv := NewServer(Limits{}, p.Log)
+	ln, err := takeOver(p, srv)
 	if err != nil {
 		return fmt.Errorf("role %s: %w", role, err)
 	}
 	defer ln.Close() // for the ways out before somebody serves it
-	srv := NewServer(Limits{}, p.Log)
 	client, err := attach(ctx, p, srv)
 	if err != nil {
 		return fmt.Errorf("role %s: %w", role, err)
 	}
 	defer client.Close()
 	return serve(ctx, p, srv, ln, client)
+}
+
+// takeOver gets the listening socket, and the clients of a predecessor. These are taken out of the
+// service manager's hands before a byte of them is read: what comes after a crash must not be
+// answered by the old state.
+func takeOver(p *peer.Peer, srv *Server) (*net.UnixListener, error) {
+	passed := peer.StoredFDs()
+	keeper := Keeper(peer.StoreFDs)
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		keeper = nil
+	}
+	srv.KeepClients(keeper)
+	for _, name := range []string{stateName, clientsName} {
+		if len(passed[name]) == 0 {
+			continue
+		}
+		if err := peer.RemoveFDs(name); err != nil {
+			return nil, err
+		}
+	}
+	if err := srv.Adopt(passed[stateName], passed[clientsName]); err != nil {
+		p.Log.Warn("NBD clients of the predecessor are lost", "error", err)
+	}
+	return listen(p.Role.Socket, passed, keeper)
 }
 
 // attach makes the client of the volumes; what ends in one batch of it is answered together.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -20,9 +21,13 @@ type Server struct {
 	heap    budget
 	running sync.WaitGroup // connections, and what sends for them
 
+	keeper  Keeper // nil: nobody keeps clients for a successor
+	adopted []kept // until Serve
+
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
-	refused bool // the limit of connections was reported
+	parked  []*conn // wait to be handed over
+	refused bool    // the limit of connections was reported
 
 	dirtyMu     sync.Mutex
 	dirty, idle []*conn // idle: the memory of the list that was worked off last
@@ -38,12 +43,29 @@ func NewServer(limits Limits, log *slog.Logger) *Server {
 	return s
 }
 
-// Serve accepts clients until ctx ends, then lets requests under way end for a while, and returns
-// nil when no connection is left. It closes ln. Call once.
+// KeepClients makes the server hand its clients over when it stops: k keeps them for a successor.
+// Before Serve.
+func (s *Server) KeepClients(k Keeper) { s.keeper = k }
+
+// Adopt takes clients over from a predecessor: the files that its Keeper got. It closes them. Its
+// error tells of clients that can't be taken, whose connections end. Before Serve.
+func (s *Server) Adopt(states, clients []*os.File) error {
+	all, err := takeKept(states, clients)
+	s.adopted = append(s.adopted, all...)
+	return err
+}
+
+// Serve serves adopted clients and accepts more until ctx ends. Then it lets requests under way end
+// for a while, hands the clients over if somebody keeps them, and returns nil when no connection is
+// left. It closes ln. Call once.
 func (s *Server) Serve(ctx context.Context, ln *net.UnixListener, backend Backend) error {
 	s.backend = backend
 	hard, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
+	for i := range s.adopted {
+		s.add(hard, s.adopted[i].uc, &s.adopted[i].session)
+	}
+	s.adopted = nil
 	stopped := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	err := s.accept(ctx, hard, ln)
 	stopped()
@@ -58,7 +80,7 @@ func (s *Server) accept(ctx, hard context.Context, ln *net.UnixListener) error {
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				_ = uc.Close()
+				s.add(hard, uc, nil) // one of those that shutdown deals with
 			}
 			return nil
 		case errors.Is(err, unix.ECONNABORTED):
@@ -70,7 +92,7 @@ func (s *Server) accept(ctx, hard context.Context, ln *net.UnixListener) error {
 		case err != nil:
 			return fmt.Errorf("accept NBD clients: %w", err)
 		}
-		s.add(hard, uc)
+		s.add(hard, uc, nil)
 	}
 }
 
@@ -83,12 +105,15 @@ func pause(ctx context.Context) {
 	}
 }
 
-// add starts serving a client, unless there are too many.
-func (s *Server) add(hard context.Context, uc *net.UnixConn) {
+// add starts serving a client, a new one or one that was adopted, unless there are too many.
+func (s *Server) add(hard context.Context, uc *net.UnixConn, adopted *session) {
 	c, err := s.newConn(hard, uc, s.log.With("pid", peerPID(uc)))
 	if err != nil || !s.admit(c) {
 		_ = uc.Close()
 		return
+	}
+	if adopted != nil {
+		c.adopt(adopted)
 	}
 	s.running.Go(func() {
 		defer s.remove(c)
@@ -131,17 +156,22 @@ func (s *Server) Connections() int {
 	return len(s.conns)
 }
 
-// shutdown ends all connections: each as soon as its requests are answered, all when the grace
-// time is over.
+// shutdown ends all connections, or this server's part in them: each as soon as its requests are
+// answered, all when the grace time is over.
 func (s *Server) shutdown(giveUp context.CancelFunc) {
 	grace := time.AfterFunc(s.limits.Grace, func() {
 		giveUp()
 		s.each(func(c *conn) { c.kill(errShutdown) })
 	})
 	defer grace.Stop()
-	// The end of what comes in is what a client would cause by leaving.
-	s.each(func(c *conn) { _ = c.uc.CloseRead() })
+	if s.keeper == nil {
+		// The end of what comes in is what a client would cause by leaving.
+		s.each(func(c *conn) { _ = c.uc.CloseRead() })
+	} else {
+		s.each(func(c *conn) { _ = c.in.stop() }) // fails only on a closed socket
+	}
 	s.running.Wait()
+	s.handOver()
 }
 
 var errShutdown = errors.New("server is shutting down")

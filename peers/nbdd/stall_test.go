@@ -39,7 +39,7 @@ func TestClientThatReadsNothing(t *testing.T) {
 		fill(rng, e.data)
 		e.dataMu.Unlock()
 		lazy := h.raw()
-		session(t, lazy, "disk", false)
+		begin(t, lazy, "disk", false)
 		const n, size = 12, 1 << 20
 		var b []byte
 		for i := range n {
@@ -76,7 +76,7 @@ func TestClientThatStopsInsideAWrite(t *testing.T) {
 	var stopped []net.Conn
 	for i := range 8 {
 		conn := h.raw()
-		session(t, conn, "disk", false)
+		begin(t, conn, "disk", false)
 		q := nbd.Request{Command: nbd.CmdWrite, Offset: uint64(i) * size, Length: size}
 		talk(t, conn, append(q.Append(nil), bytes.Repeat([]byte{byte(i + 1)}, size/3)...), 0)
 		stopped = append(stopped, conn)
@@ -103,7 +103,7 @@ func TestStalledClientsHaveABudget(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		h, e := stalling(t, Limits{HeapBytes: 2 << 20}, async)
 		lazy := h.raw()
-		session(t, lazy, "disk", true)
+		begin(t, lazy, "disk", true)
 		var b []byte
 		for range 16 {
 			b = nbd.Request{Length: 1 << 20}.Append(b)

@@ -1,6 +1,10 @@
 package nbdd
 
-import "archipelago/internal/nbd"
+import (
+	"errors"
+
+	"archipelago/internal/nbd"
+)
 
 // start submits a request that was checked.
 func (c *conn) start(q nbd.Request) error {
@@ -125,11 +129,21 @@ func (c *conn) read(q nbd.Request) {
 
 // write submits a write, each piece when its data has come.
 func (c *conn) write(q nbd.Request, fua bool) error {
-	s := c.newSpan(q, q.Length, Write)
+	return c.writeSpan(c.newSpan(q, q.Length, Write), fua)
+}
+
+// writeSpan submits what is left of a write.
+func (c *conn) writeSpan(s span, fua bool) error {
 	for s.left > 0 {
 		off, n := s.next()
 		io, errno, err := c.receive(fua, off, n)
-		if err != nil {
+		switch {
+		case errors.Is(err, errHandOver) && errno == 0:
+			c.pauseWrite(s, off)
+			return err
+		case errors.Is(err, errHandOver):
+			c.in.owed += int(s.end - s.at)
+		case err != nil:
 			errno = nbd.EIO // nobody will read it: the connection ends
 		}
 		if errno != 0 {

@@ -10,6 +10,9 @@ import (
 
 // transmit serves requests until the client ends the session, or something is wrong.
 func (c *conn) transmit() error {
+	if err := c.resume(); err != nil {
+		return err
+	}
 	for {
 		b := c.in.buffered()
 		if len(b) < nbd.RequestSize {

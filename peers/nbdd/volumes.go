@@ -15,7 +15,7 @@ type volumes struct{ client *volume.Client }
 const flagReadOnly = 1
 
 func infoOf(i mapper.Info) Info {
-	return Info{Name: i.Name, Size: uint64(i.Size), ReadOnly: i.Flags&flagReadOnly != 0, MinBlock: 1}
+	return Info{Name: i.Name, ID: i.UUID, Size: uint64(i.Size), ReadOnly: i.Flags&flagReadOnly != 0, MinBlock: 1}
 }
 
 func (v volumes) Info(ctx context.Context, name string) (Info, error) {

@@ -188,6 +188,7 @@ func (s *storm) life(ctx context.Context, strikes int, violent bool) {
 	defer cancel()
 	var wg sync.WaitGroup
 	s.settle(ctx, c)
+	s.tally.nodeStalls(s.left, s.right, s.back, s.net)
 	s.start(ctx, cancel, c, &wg)
 	for range strikes {
 		s.strike()
@@ -196,6 +197,7 @@ func (s *storm) life(ctx context.Context, strikes int, violent bool) {
 			break
 		}
 	}
+	s.tally.stalls(s.left, s.right, s.back, s.net)
 	if violent && s.failed() == nil {
 		s.n.KillAll()
 		s.tally.node++
@@ -204,13 +206,6 @@ func (s *storm) life(ctx context.Context, strikes int, violent bool) {
 	wg.Wait()
 	if violent && s.failed() == nil {
 		s.n.Run()
-	}
-	for _, d := range []*disk{s.left, s.right, s.back} {
-		if !violent {
-			s.tally.stall(d)
-		} else {
-			d.timed.Longest() // the death of the client's segment is no pause
-		}
 	}
 }
 
@@ -338,7 +333,6 @@ func TestStorm(t *testing.T) {
 	s := newStorm(t, n)
 	begin := time.Now()
 	s.rage(strikes(50, 2000))
-	s.tally.stall(s.net)
 	t.Logf("%v in %v", &s.tally, time.Since(begin).Round(time.Second))
 	for _, m := range s.managers {
 		t.Log(m.done())

@@ -3,7 +3,6 @@ package kill
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,21 +14,35 @@ import (
 type tally struct {
 	kills, stops, node int
 	calls              int
-	longest            time.Duration
+	longest            time.Duration // of one call while the supervisor lived
 	longestOf          string
+	nodeLongest        time.Duration // of one call over a death of the whole node
 }
 
-func (l *tally) stall(d *disk) {
-	longest, calls := d.timed.Longest()
-	l.calls += calls
-	if longest > l.longest {
-		l.longest, l.longestOf = longest, d.name
+// stalls notes what the loads have waited for since they were asked last.
+func (l *tally) stalls(disks ...*disk) {
+	for _, d := range disks {
+		longest, calls := d.timed.Longest()
+		l.calls += calls
+		if longest > l.longest {
+			l.longest, l.longestOf = longest, d.name
+		}
+	}
+}
+
+// nodeStalls is stalls of calls that outlived the node, or died with it.
+func (l *tally) nodeStalls(disks ...*disk) {
+	for _, d := range disks {
+		longest, calls := d.timed.Longest()
+		l.calls += calls
+		l.nodeLongest = max(l.nodeLongest, longest)
 	}
 }
 
 func (l *tally) String() string {
-	return fmt.Sprintf("%d processes killed, %d stopped, %d times the whole node; %d calls, longest stall %v (%s)",
-		l.kills, l.stops, l.node, l.calls, l.longest.Round(time.Millisecond), l.longestOf)
+	return fmt.Sprintf("%d processes killed, %d stopped, %d times the whole node; %d calls, "+
+		"longest stall %v (%s), over a restart of the node %v", l.kills, l.stops, l.node, l.calls,
+		l.longest.Round(time.Millisecond), l.longestOf, l.nodeLongest.Round(time.Millisecond))
 }
 
 // strike hits the node once, in one of several ways.
@@ -84,13 +97,4 @@ func (s *storm) stop(peers, others []xseg.PortInfo) {
 		}
 		_ = syscall.Kill(p.PID, syscall.SIGCONT) // it may be gone
 	}
-}
-
-// names lists what peers are called, for logs.
-func names(peers []xseg.PortInfo) string {
-	var list []string
-	for _, p := range peers {
-		list = append(list, p.Role)
-	}
-	return strings.Join(list, ", ")
 }

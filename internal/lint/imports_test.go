@@ -58,7 +58,7 @@ var law = map[string][]string{
 	"xseg/internal/abigen":     {},
 	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
 	"internal/cli/xseg":        {"internal/cli", "internal/config", "internal/stats", "xseg"},
-	"internal/cli/archipelago": {"internal/cli", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
+	"internal/cli/archipelago": {"internal/cli", "internal/stats", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }
 
 // thirdParty says which folders may use which module beside tests.

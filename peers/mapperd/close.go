@@ -51,6 +51,7 @@ func (v *volume) shut() error {
 	}
 	v.retire()
 	v.e.dropLog(v.uuid)
+	v.e.cfg.Log.Info("volume closed", "volume", v.name, "uuid", mapfmt.FormatUUID(v.uuid))
 	return nil
 }
 

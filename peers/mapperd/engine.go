@@ -96,7 +96,9 @@ func (e *Engine) Submit(op *mapper.Op) {
 	}
 	go func() {
 		defer e.work.Done()
+		begin := time.Now()
 		op.Err = e.runMoved(op)
+		e.logOp(op, begin)
 		op.Done(op)
 	}()
 }

@@ -101,6 +101,7 @@ func (v *volume) makeReady() error {
 		}
 	}
 	v.e.publish(v)
+	v.logOpened()
 	return nil
 }
 

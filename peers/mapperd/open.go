@@ -127,6 +127,9 @@ func (v *volume) replay(ours bool) error {
 		return log.close()
 	}
 	v.log = log
+	if len(records) > 0 {
+		v.e.cfg.Log.Info("pending log of a predecessor replayed", "volume", v.name, "entries", len(records))
+	}
 	return v.apply(records)
 }
 

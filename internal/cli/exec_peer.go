@@ -18,6 +18,7 @@ func NewExecPeer() *cobra.Command {
 	root, app := NewRoot("archip-peer", "Become the peer that serves a role",
 		"Look up the type of ROLE in the configuration, and become the program that serves it.")
 	root.Use = "archip-peer ROLE"
+	root.Example = "  archip-peer -c /etc/archipelago/archipelago.conf blockerb"
 	root.Args = Args("ROLE")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.RunE = func(_ *cobra.Command, args []string) error {

@@ -18,7 +18,14 @@ type PeerRun func(ctx context.Context, cfg *config.Config, role string) error
 // PeerMain is the main function of a peer's program: NAME [-d DIR | -c FILE] ROLE. It returns the
 // exit status. typ is the type of role that the program can serve.
 func PeerMain(program, typ, short string, run PeerRun) int {
-	root, app := NewRoot(program, short, "")
+	return Main(NewPeer(program, typ, short, run))
+}
+
+// NewPeer returns the command of a peer's program; see PeerMain.
+func NewPeer(program, typ, short string, run PeerRun) *cobra.Command {
+	root, app := NewRoot(program, short, short+", in the foreground, until it gets SIGTERM. ROLE is one of the\n"+
+		"configuration. archipelago run and the units of systemd start it; nobody else needs to.")
+	root.Example = "  " + program + " -d /tmp/node ROLE"
 	root.Use = program + " ROLE"
 	root.Args = Args("ROLE")
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -34,7 +41,7 @@ func PeerMain(program, typ, short string, run PeerRun) int {
 		defer stop()
 		return run(ctx, cfg, args[0])
 	}
-	return Main(root)
+	return root
 }
 
 // CheckRole says whether name is a role of cfg of that type ("" = any).

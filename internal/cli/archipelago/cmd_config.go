@@ -40,8 +40,9 @@ func newConfigCheckCommand(app *cli.App) *cobra.Command {
 		Short: "Say what is wrong with the configuration",
 		Long: "Report everything that is wrong with the configuration, with line and column, also what it\n" +
 			"names that isn't there; print OK if nothing is.",
-		Args: cli.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, app) },
+		Example: "  archipelago config check",
+		Args:    cli.Args(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return check(cmd, app) },
 	}
 }
 
@@ -85,7 +86,8 @@ func newConfigShowCommand(app *cli.App) *cobra.Command {
 		Short: "Print the values in effect and where each comes from",
 		Long: "Print the configuration in effect as a configuration file, with a comment that says where\n" +
 			"each value comes from.",
-		Args: cli.Args(),
+		Example: "  archipelago config show -d /tmp/node",
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := app.Config()
 			if err != nil {

@@ -27,8 +27,9 @@ func newRunCommand(app *cli.App) *cobra.Command {
 			"When the node is ready a line is printed: \"ready:\" and the URI of its NBD socket. Logs go\n" +
 			"to standard error. A second signal ends the stop at once by killing all processes; what\n" +
 			"wasn't flushed then is lost only if the machine goes down before the next run.",
-		Args: cli.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, app, opts, fuse) },
+		Example: "  archipelago run -d /tmp/node",
+		Args:    cli.Args(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd, app, opts, fuse) },
 	}
 	cmd.Flags().DurationVar(&opts.Watchdog, "watchdog", node.DefaultWatchdog,
 		"kill a peer that is silent for this long; negative: never")

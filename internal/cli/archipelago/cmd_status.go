@@ -12,11 +12,12 @@ import (
 
 func newStatusCommand(app *cli.App) *cobra.Command {
 	return &cobra.Command{
-		Use:   "status",
-		Short: "Show the state of a node and its roles",
-		Long:  "Show the segment of a node and the state of each role. Fails (13) if something is down.",
-		Args:  cli.Args(),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return status(cmd, app) },
+		Use:     "status",
+		Short:   "Show the state of a node and its roles",
+		Long:    "Show the segment of a node and the state of each role. Fails (13) if something is down.",
+		Example: "  archipelago status\n  archipelago status --json",
+		Args:    cli.Args(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return status(cmd, app) },
 	}
 }
 

@@ -28,7 +28,8 @@ func newCheckCommand(app *cli.App) *cobra.Command {
 			"The exit status is 14 if something is lost or corrupt, else 3 if the check couldn't go\n" +
 			"through the whole store (130 if it was interrupted), else 0: orphans and what is half-done\n" +
 			"do no harm.",
-		Args: cli.Args(),
+		Example: "  vlmc check\n  vlmc check --repair --json",
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return app.Print(cmd, func(p *cli.Printer) error { return check(ctx, cmd, c, p, repair) })

@@ -13,7 +13,8 @@ func newCloneCommand(app *cli.App) *cobra.Command {
 		Short: "Create a volume that begins as a snapshot is",
 		Long: "Create the volume NAME with the content of SNAPSHOT, and its size unless a larger one\n" +
 			"is given. The same as create NAME --snap SNAPSHOT.",
-		Args: cli.Args("SNAPSHOT", "NAME"),
+		Example: "  vlmc clone web-monday test\n  vlmc clone web-monday large -s 20G",
+		Args:    cli.Args("SNAPSHOT", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return create(cmd, app, args[1], &createOptions{snap: args[0], size: size})
 		},

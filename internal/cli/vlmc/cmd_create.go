@@ -22,7 +22,8 @@ func newCreateCommand(app *cli.App) *cobra.Command {
 		Short: "Create a volume",
 		Long: "Create a volume: a blank one of SIZE, or one that begins as SNAPSHOT is.\n" +
 			"A volume made from a snapshot has its size unless a larger SIZE is given.",
-		Args: cli.Args("NAME"),
+		Example: "  vlmc create web -s 10G\n  vlmc create test --snap web-monday",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return create(cmd, app, args[0], &opts)
 		},

@@ -17,7 +17,8 @@ func newDiffCommand(app *cli.App) *cobra.Command {
 		Long: "Print the ranges in which the volume or snapshot NAME may differ from OTHER, in bytes, in\n" +
 			"order: where it has data, and where it reads as zeros. What both share isn't read for that.\n" +
 			"Of a volume that is written to meanwhile a snapshot should be compared.",
-		Args: cli.Args("OTHER", "NAME"),
+		Example: "  vlmc diff web-monday web",
+		Args:    cli.Args("OTHER", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return app.Print(cmd, func(p *cli.Printer) error { return diff(ctx, c, p, args[1], args[0]) })

@@ -29,7 +29,8 @@ func newDuCommand(app *cli.App) *cobra.Command {
 		Long: "Print how many bytes each volume or snapshot NAME (default: all) refers to: EXCLUSIVE is\n" +
 			"what no other can refer to, SHARED is what snapshots, clones or origins may refer to as\n" +
 			"well. Parts that were never written may be counted; the storage knows them as holes.",
-		Args: cobra.ArbitraryArgs,
+		Example: "  vlmc du\n  vlmc du web web-monday --json",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return app.Print(cmd, func(p *cli.Printer) error { return du(ctx, cmd, c, p, args) })

@@ -19,7 +19,8 @@ func newExportCommand(app *cli.App) *cobra.Command {
 		Long: "Write the content of the volume or snapshot NAME to FILE as a raw image: a new file (zeros\n" +
 			"become holes), a block device, or - for standard output. A volume that is written to\n" +
 			"meanwhile gives a mixture: export a snapshot of it.",
-		Args: cli.Args("NAME", "FILE"),
+		Example: "  vlmc export web-monday web.img\n  vlmc export web-monday - | gzip >web.img.gz",
+		Args:    cli.Args("NAME", "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return export(ctx, cmd, c, args[0], args[1], force)

@@ -17,7 +17,8 @@ func newFlattenCommand(app *cli.App) *cobra.Command {
 		Long: "Copy what the volume NAME shares with its origin, so that reading it needs nothing else.\n" +
 			"The volume may be used meanwhile. The command may be ended at any time; when it is run\n" +
 			"again it copies the rest. What the volume shares with its own snapshots stays shared.",
-		Args: cli.Args("NAME"),
+		Example: "  vlmc flatten test\n  vlmc flatten test --rate 50M",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return flatten(ctx, cmd, app, c, args[0], int64(rate))

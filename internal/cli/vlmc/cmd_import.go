@@ -24,7 +24,8 @@ func newImportCommand(app *cli.App) *cobra.Command {
 			"standard input. The volume is as large as FILE, rounded up to 512 bytes, unless a larger\n" +
 			"SIZE is given; for a pipe SIZE must be given. Holes and zeros take no room. If the import\n" +
 			"fails or is interrupted the volume is removed.",
-		Args: cli.Args("FILE", "NAME"),
+		Example: "  vlmc import debian.img web\n  zcat debian.img.gz | vlmc import - web -s 10G",
+		Args:    cli.Args("FILE", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return importFile(cmd, app, args[0], args[1], &opts)
 		},

@@ -12,10 +12,11 @@ import (
 func newInfoCommand(app *cli.App) *cobra.Command {
 	var verbose bool
 	cmd := &cobra.Command{
-		Use:   "info NAME",
-		Short: "Describe a volume or a snapshot",
-		Long:  "Print the size of the volume or snapshot NAME in bytes; with -v or --json all about it.",
-		Args:  cli.Args("NAME"),
+		Use:     "info NAME",
+		Short:   "Describe a volume or a snapshot",
+		Long:    "Print the size of the volume or snapshot NAME in bytes; with -v or --json all about it.",
+		Example: "  vlmc info web\n  vlmc info web --json",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				info, err := c.Info(ctx, args[0])

@@ -26,7 +26,8 @@ func newListCommand(app *cli.App) *cobra.Command {
 		Short:   "List volumes and snapshots",
 		Long: "Print the names of all volumes and snapshots, one per line, in byte order. A long list is\n" +
 			"read in pages: --limit ends it, and --after goes on behind the last name.",
-		Args: cli.Args(),
+		Example: "  vlmc list\n  vlmc list -l --after web --limit 100",
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.limit < 0 {
 				return cli.Usagef("--limit %d is negative", opts.limit)

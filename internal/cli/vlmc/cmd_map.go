@@ -39,7 +39,8 @@ func newMapCommand(app *cli.App) *cobra.Command {
 			"kernel's NBD client, loop a loop device on the file of the volume (the node needs the role\n" +
 			"fused); auto takes the first one that the machine has. Killing nbdd makes users of an nbd\n" +
 			"device wait; killing fused gives those of a loop device errors.",
-		Args: cli.Args("NAME"),
+		Example: "  vlmc map web\n  vlmc map web-monday --read-only",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.hold {
 				return holdDevice(cmd, app, args[0])

@@ -14,7 +14,8 @@ func newUnmapCommand(app *cli.App) *cobra.Command {
 		Short: "End the device of a mapped volume",
 		Long: "End the device DEVICE, or that of the volume NAME. A device that is in use is refused, and who\n" +
 			"uses it is told; with --force its users get errors. The node need not run.",
-		Args: cli.Args("DEVICE|NAME"),
+		Example: "  vlmc unmap web",
+		Args:    cli.Args("DEVICE|NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := app.Config()
 			if err != nil {

@@ -41,7 +41,8 @@ func newMapinfoCommand(app *cli.App) *cobra.Command {
 		Long: "Print the size of the volume or snapshot NAME and how much of it refers to objects; with -v\n" +
 			"each entry of the map, with the objects that it names and the sub-blocks that each holds.\n" +
 			"With --json each entry is an object on a line of its own.",
-		Args: cli.Args("NAME"),
+		Example: "  vlmc mapinfo web -v",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				return app.Print(cmd, func(p *cli.Printer) error { return mapinfo(ctx, c, p, args[0], verbose) })

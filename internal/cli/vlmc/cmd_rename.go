@@ -16,7 +16,8 @@ func newRenameCommand(app *cli.App) *cobra.Command {
 		Short:   "Give a volume or a snapshot another name",
 		Long: "Give the volume or snapshot NAME the name NEWNAME, which must be free. Who uses it\n" +
 			"meanwhile goes on. One that is mapped on this machine is refused.",
-		Args: cli.Args("NAME", "NEWNAME"),
+		Example: "  vlmc rename web www",
+		Args:    cli.Args("NAME", "NEWNAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				if err := refuseMapped(app, args[0]); err != nil {

@@ -22,7 +22,8 @@ func newResizeCommand(app *cli.App) *cobra.Command {
 		Short: "Give a volume another size",
 		Long: "Give the volume NAME the size SIZE. What a larger one adds reads as zeros. What a smaller\n" +
 			"one cuts off is lost, so that needs --shrink.",
-		Args: cli.Args("NAME"),
+		Example: "  vlmc resize web -s 20G\n  vlmc resize web -s 5G --shrink",
+		Args:    cli.Args("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.size == 0 {
 				return cli.Usagef("--size must be given")

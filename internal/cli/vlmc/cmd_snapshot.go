@@ -17,7 +17,8 @@ func newSnapshotCommand(app *cli.App) *cobra.Command {
 		Long: "Make SNAPSHOT: the volume NAME as it is now, for ever. It is read like a volume, and\n" +
 			"takes no room until the volume changes. Of several pairs all snapshots show the same point\n" +
 			"in time, and all are made or none.",
-		Args: pairs,
+		Example: "  vlmc snapshot web web-monday\n  vlmc snapshot db db-1 log log-1",
+		Args:    pairs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
 				infos, err := snapshot(ctx, c, args)

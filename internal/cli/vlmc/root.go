@@ -26,9 +26,10 @@ func New() *cobra.Command {
 		newInfoCommand(app), newRemoveCommand(app), newImportCommand(app), newExportCommand(app),
 		newRenameCommand(app), newRollbackCommand(app), newResizeCommand(app), newFlattenCommand(app),
 		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
-		newCheckCommand(app), newMapCommand(app), newUnmapCommand(app), newShowmappedCommand(app), newOpenCommand(app), newCloseCommand(app), newLockCommand(app),
-		newUnlockCommand(app),
+		newCheckCommand(app), newMapCommand(app), newUnmapCommand(app), newShowmappedCommand(app),
+		newOpenCommand(app), newCloseCommand(app), newLockCommand(app), newUnlockCommand(app),
 	)
+	completeNames(root, app)
 	return root
 }
 

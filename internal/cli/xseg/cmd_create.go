@@ -27,8 +27,9 @@ func newCreateCommand(app *cli.App) *cobra.Command {
 		Long: "Create the segment that SPEC describes: posix:NAME:PORTS:MIB:12. Memory is taken as it\n" +
 			"is used; PORTS and MIB are limits. Without SPEC it is that of the node of -d or -c.\n\n" +
 			"With --replace a segment of that name goes first, unless a port is bound in it (12).",
-		Args: optionalSpec,
-		RunE: func(cmd *cobra.Command, args []string) error { return create(cmd, app, args, &opts) },
+		Example: "  xseg create posix:test:64:256:12",
+		Args:    optionalSpec,
+		RunE:    func(cmd *cobra.Command, args []string) error { return create(cmd, app, args, &opts) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.runtimeDir, "runtime-dir", "", "directory of the ports' sockets, made if missing "+

@@ -15,7 +15,8 @@ func newDestroyCommand(app *cli.App) *cobra.Command {
 		Long: "Remove a segment and the sockets of its ports. Refused (12) while a port is bound.\n\n" +
 			"With --force it goes all the same: peers that have it joined keep the memory, but can't\n" +
 			"bind or connect in it any more, and nobody new can join.",
-		Args: argsThenName(),
+		Example: "  xseg destroy test",
+		Args:    argsThenName(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name, err := segmentName(app, args)
 			if err != nil {

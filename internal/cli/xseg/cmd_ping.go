@@ -29,7 +29,8 @@ func newPingCommand(app *cli.App) *cobra.Command {
 			"its loop. Ends by itself, or on Ctrl-C with what was measured so far.\n\n" +
 			"Without --interval one follows the other at once: that is the hot path. With one longer than\n" +
 			"a millisecond both sides sleep in between, and waking them is part of the time.",
-		Args: argsThenName("PORT"),
+		Example: "  xseg ping 1001 -d /tmp/node",
+		Args:    argsThenName("PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			no, err := strconv.ParseUint(args[0], 10, 32)
 			switch {

@@ -20,7 +20,8 @@ func newReportCommand(app *cli.App) *cobra.Command {
 		Long: "Show a segment: its limits and memory, its ports with what they have served, its channels\n" +
 			"with what was submitted over them. Counters begin when a port is bound or a channel made.\n" +
 			"P50 and P99 are estimated from a log2 histogram. No peer is asked.",
-		Args: argsThenName(),
+		Example: "  xseg report -d /tmp/node",
+		Args:    argsThenName(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onSegment(app, args, func(s *xseg.Segment) error {
 				r := viewReport(s)

@@ -28,7 +28,8 @@ func newWatchCommand(app *cli.App) *cobra.Command {
 			"second, until Ctrl-C. In a pipe: once.\n\n" +
 			"IN/S is what a port receives, OUT/S what it submits. The rest is of the requests that it\n" +
 			"receives; of a port that serves nothing, of those that it submits. No peer is asked.",
-		Args: argsThenName(),
+		Example: "  xseg watch -d /tmp/node",
+		Args:    argsThenName(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if opts.interval <= 0 || opts.count < 0 {
 				return cli.Usagef("--interval must be more than 0, --count must not be negative")

@@ -55,7 +55,7 @@ func (v *View) head() []string {
 	line := fmt.Sprintf("%s  %d volumes  %s IOPS  read %s/s  write %s/s", v.at.Format("15:04:05"), len(v.volumes),
 		screen.ShortRate(iops), screen.ShortBytes(read), screen.ShortBytes(written))
 	if v.missed > 0 {
-		line += fmt.Sprintf("  (%d without counters)", v.missed)
+		line += fmt.Sprintf("  (%d uncounted)", v.missed)
 	}
 	return []string{line, v.state()}
 }

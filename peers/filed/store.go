@@ -127,6 +127,7 @@ func (s *Store) leave() {
 
 // finish ends an operation of the pool. No lock is held.
 func (s *Store) finish(op *blocker.Op, err error) {
+	s.logFailure(op, err)
 	op.Err = err
 	op.Done(op)
 	s.leave()

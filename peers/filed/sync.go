@@ -108,7 +108,9 @@ func (s *Store) runLocked(o *object, r *syncRun) {
 	err := o.bad
 	s.mu.Unlock()
 	if err == nil {
-		err = s.syncFile(o)
+		if err = s.syncFile(o); err != nil {
+			s.log.Error("object is bad: its sync failed", "object", o.name, "error", err)
+		}
 	}
 	s.mu.Lock()
 	o.running = nil

@@ -1,0 +1,160 @@
+# shellcheck shell=bash disable=SC2154,SC2016 # lib.sh and run.sh set variables; the container's shell expands
+# A node at work.
+
+scenario_missing_directory() {
+	off
+	x rm -rf /srv/archip
+	gives 1 archipelago start
+	says '/srv/archip/(blocks|maps)'
+	gives 13 archipelago status
+}
+
+scenario_start() {
+	off
+	gives 0 archipelago start
+	gives 0 archipelago status
+	says '^vlmcd +running'
+	gives 0 archipelago start # again: nothing to do
+	local role
+	for role in $(roles); do
+		[ "$(pid_of "$role")" != 0 ] || fail "$role has no process"
+		xs "[ \$(stat -c %U /proc/$(pid_of "$role")) = archipelago ]"
+	done
+	xs '[ -z "$(systemctl --failed --no-legend)" ]'
+}
+
+scenario_volumes() {
+	up
+	xs 'for name in web1 master origin; do vlmc remove $name 2>/dev/null || true; done
+		head -c 20M /dev/urandom >/tmp/image
+		vlmc import /tmp/image origin
+		vlmc snapshot origin master
+		vlmc clone master web1
+		vlmc export web1 /tmp/copy
+		cmp /tmp/image /tmp/copy
+		vlmc list | grep -x web1
+		vlmc remove web1
+		vlmc remove master
+		vlmc remove origin
+		rm /tmp/image /tmp/copy'
+}
+
+scenario_nbd() {
+	up
+	volume disk
+	fio_verify disk 1
+}
+
+scenario_kill_each_peer() {
+	local role round before
+	up
+	load_begin disk
+	for ((round = 0; round < ${full:+10}${full:-1}; round++)); do
+		for role in $(roles); do
+			before=$(restarts_of "$role")
+			strike "$role" KILL
+			[ "$(restarts_of "$role")" -gt "$before" ] || fail "systemd counted no restart of $role"
+		done
+	done
+	load_end
+	gives 0 archipelago status
+}
+
+scenario_many_kills_in_a_row() {
+	local round
+	up
+	load_begin disk
+	for ((round = 0; round < ${full:+50}${full:-12}; round++)); do
+		strike vlmcd KILL
+	done
+	load_end
+	gives 0 archipelago status
+}
+
+scenario_kill_all_at_once() {
+	local role pids=()
+	up
+	load_begin disk
+	for role in $(roles); do pids+=("$(pid_of "$role")"); done
+	x bash -c "kill -KILL ${pids[*]}"
+	for role in $(roles); do
+		within another_pid "$role" "${pids[0]}"
+		pids=("${pids[@]:1}")
+	done
+	load_end
+}
+
+scenario_stopped_peer_is_killed() {
+	local role
+	up
+	load_begin disk
+	for role in ${full:+blockerb blockerm mapperd nbdd} vlmcd; do
+		strike "$role" STOP # the watchdog kills it
+	done
+	load_end
+	gives 0 archipelago status
+}
+
+scenario_restart_role() {
+	local role pid
+	up
+	volume disk
+	fio_verify disk 3 >"$work/fio" 2>&1 &
+	local fio=$!
+	for role in vlmcd mapperd blockerb blockerm; do
+		pid=$(pid_of "$role")
+		gives 0 archipelago restart "$role"
+		[ "$(pid_of "$role")" != "$pid" ] || fail "$role is the process it was"
+	done
+	wait "$fio" || fail "fio: $(cat "$work/fio")"
+}
+
+scenario_restart_nbdd() {
+	up
+	volume disk
+	fio_verify disk 3 >"$work/fio" 2>&1 &
+	local fio=$!
+	gives 0 archipelago restart nbdd
+	wait "$fio" || fail "fio: $(cat "$work/fio")"
+}
+
+scenario_restart_all() {
+	up
+	load_begin disk
+	gives 0 archipelago restart
+	load_end
+}
+
+scenario_stop_and_start() {
+	up
+	volume disk
+	x vlmc open disk
+	gives 0 archipelago stop
+	gives 13 archipelago status
+	xs '[ ! -e /dev/shm/archipelago ]; ! pidof archip-vlmcd'
+	gives 0 archipelago start
+	gives 0 vlmc info disk
+}
+
+scenario_reboot() {
+	up
+	volume disk
+	fio_verify disk 1
+	"$here/container.sh" reboot "$node"
+	[ "$(x systemctl is-active archipelago.target || true)" = inactive ]
+	gives 13 archipelago status
+	x systemctl enable archipelago.target
+	"$here/container.sh" reboot "$node"
+	within x archipelago status
+	gives 0 vlmc info disk
+	x systemctl disable archipelago.target
+}
+
+scenario_crash() {
+	up
+	volume disk
+	xs 'head -c 8M /dev/urandom >/root/image; vlmc remove crashed 2>/dev/null || true; vlmc import /root/image crashed'
+	"$here/container.sh" crash "$node"
+	gives 0 archipelago start
+	xs 'vlmc export crashed /root/copy; cmp /root/image /root/copy; rm /root/image /root/copy'
+}

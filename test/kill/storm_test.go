@@ -144,29 +144,28 @@ func (s *storm) rage(n int) {
 		n -= k
 		s.life(ctx, k, n > 0)
 	}
-	cancel()
-	<-netEnd
+	netEnd()
 	if err := s.failed(); err != nil {
 		s.t.Fatalf("under the storm (%v): %v", &s.tally, err)
 	}
 }
 
-// startNet starts the load over NBD, which outlives the node.
-func (s *storm) startNet(ctx context.Context, cancel context.CancelFunc) (end <-chan struct{}) {
+// startNet starts the load over NBD, which outlives the node; end ends it in peace.
+func (s *storm) startNet(ctx context.Context, cancel context.CancelFunc) (end func()) {
 	c, err := client.Dial(ctx, "unix", socket(s.t, s.n), s.net.name, client.Options{Redial: 2 * time.Millisecond})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.net.timed.Device = c
-	done, seed := make(chan struct{}), s.rng.Uint64()
+	stop, done, seed := make(chan struct{}), make(chan struct{}), s.rng.Uint64()
 	go func() {
 		defer close(done)
 		defer c.Close()
-		if err := s.net.checker.Run(ctx, &s.net.timed, 2*workers, seed); err != nil {
+		if err := s.net.checker.RunUntil(ctx, stop, &s.net.timed, 2*workers, seed); err != nil {
 			s.fail(fmt.Errorf("NBD: %s: %w", s.net.name, err), cancel)
 		}
 	}()
-	return done
+	return func() { close(stop); <-done }
 }
 
 // socket is the path of the node's NBD socket.

@@ -10,6 +10,12 @@ import (
 // Run writes, and now and then checks and flushes, with the given number of workers until ctx
 // ends or something is wrong. Errors that come because ctx ended are not reported.
 func (c *Checker) Run(ctx context.Context, d Device, workers int, seed uint64) error {
+	return c.RunUntil(ctx, ctx.Done(), d, workers, seed)
+}
+
+// RunUntil is Run that ends in peace when stop is closed: no call is given up, so that nothing of
+// this load happens after it has returned.
+func (c *Checker) RunUntil(ctx context.Context, stop <-chan struct{}, d Device, workers int, seed uint64) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -17,7 +23,7 @@ func (c *Checker) Run(ctx context.Context, d Device, workers int, seed uint64) e
 	var first error
 	for w := range workers {
 		wg.Go(func() {
-			if err := c.worker(ctx, d, rand.New(rand.NewPCG(seed, uint64(w)))); err != nil && ctx.Err() == nil {
+			if err := c.worker(ctx, stop, d, rand.New(rand.NewPCG(seed, uint64(w)))); err != nil && ctx.Err() == nil {
 				mu.Lock()
 				first = errors.Join(first, err)
 				mu.Unlock()
@@ -29,9 +35,9 @@ func (c *Checker) Run(ctx context.Context, d Device, workers int, seed uint64) e
 	return first
 }
 
-func (c *Checker) worker(ctx context.Context, d Device, rng *rand.Rand) error {
+func (c *Checker) worker(ctx context.Context, stop <-chan struct{}, d Device, rng *rand.Rand) error {
 	buf := make([]byte, BlockSize)
-	for ctx.Err() == nil {
+	for !closed(stop) && ctx.Err() == nil {
 		var err error
 		switch i := rng.IntN(len(c.blocks) - c.Spared); rng.IntN(20) {
 		case 0:
@@ -54,4 +60,13 @@ func (c *Checker) forgives(err error) bool {
 		return false
 	}
 	return c.Forgive(err)
+}
+
+func closed(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
 }

@@ -88,17 +88,3 @@ func (s *Store) coversWhole(o *object, offset, length int64) (bool, error) {
 	st, err := fstat(o.fd)
 	return length >= st.Size, err
 }
-
-func (s *Store) stat(op *blocker.Op) error {
-	o, err := s.object(op.Name, false)
-	if err != nil {
-		return wrap(op.Name, "open", err)
-	}
-	defer s.unref(o)
-	st, err := fstat(o.fd)
-	if err != nil {
-		return wrap(op.Name, "stat", err)
-	}
-	op.N, op.Allocated = st.Size, st.Blocks*512
-	return nil
-}

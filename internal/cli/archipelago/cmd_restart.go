@@ -1,41 +1,77 @@
 package archipelago
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/config"
+	"archipelago/internal/node"
+	"archipelago/internal/systemd"
 )
 
-// defaultRestartLimit leaves room for an orderly stop of each role that takes its whole time.
-const defaultRestartLimit = 5 * time.Minute
-
 func newRestartCommand(app *cli.App) *cobra.Command {
-	limit := defaultRestartLimit
+	var opts controlOptions
 	cmd := &cobra.Command{
 		Use:   "restart [ROLE]",
 		Short: "Restart a role, or all roles one by one, while clients are served",
 		Long: "Stop a role in order, start it again and wait until it is ready; without ROLE, do so with\n" +
-			"all roles, one after the other. Volumes stay open: whoever uses them sees a pause.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return cli.Usagef("%s takes one ROLE at most; %d arguments were given", cmd.CommandPath(), len(args))
-			}
-			return nil
-		},
+			"all roles, one after the other. Volumes stay open and keep their locks: whoever uses them sees\n" +
+			"a pause. A role that is down is started. The segment stays: another SEGMENT_SIZE needs stop and\n" +
+			"start.",
+		Args: controlArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := app.Config()
-			if err != nil {
+			cfg, role, err := controlled(app, args)
+			if err = errors.Join(err, opts.check()); err != nil {
 				return err
 			}
-			role := ""
-			if len(args) > 0 {
-				role = args[0]
+			limit := opts.limit
+			if role == "" {
+				limit *= time.Duration(len(cfg.Roles)) // one role after the other
 			}
-			return restartInRun(cmd, app, cfg, role, limit)
+			err = restartInRun(cmd, app, cfg, role, limit)
+			// Only the node of the system is systemd's as well.
+			if !errors.Is(err, node.ErrNoSupervisor) || cfg.Path != unitConfig {
+				return err
+			}
+			return restart(cmd, app, cfg, role, &opts)
 		},
 	}
-	cmd.Flags().DurationVar(&limit, "timeout", limit, "how long to wait; 0: for ever")
+	opts.flags(cmd)
 	return cmd
+}
+
+func restart(cmd *cobra.Command, app *cli.App, cfg *config.Config, role string, opts *controlOptions) (err error) {
+	u, err := openUnits(cmd, app, cfg, opts.limit)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, u.close()) }()
+	ctx := cmd.Context()
+	if err := u.needSegment(ctx); err != nil {
+		if role == "" && !opts.user && cli.ExitCode(err) == cli.ExitNotRunning {
+			return u.startNode(cmd, opts) // all of it is down
+		}
+		return err
+	}
+	if role != "" {
+		return u.restartRole(ctx, role)
+	}
+	for _, r := range cfg.Roles {
+		// The first that doesn't come up ends it: what is wrong with it may be wrong with the rest.
+		if err := u.restartRole(ctx, r.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *units) restartRole(ctx context.Context, role string) error {
+	if err := u.m.ResetFailed(ctx, systemd.Peer(role)); err != nil {
+		return wayOut(err)
+	}
+	return u.restart(ctx, role, systemd.Peer(role))
 }

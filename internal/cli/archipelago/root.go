@@ -11,6 +11,7 @@ import (
 func New() *cobra.Command {
 	root, app := cli.NewRoot("archipelago", "Run an Archipelago node and look at it",
 		"Run an Archipelago node, look at its state, and check its configuration.")
-	root.AddCommand(newRunCommand(app), newStatusCommand(app), newRestartCommand(app), newTopCommand(app), newConfigCommand(app))
+	root.AddCommand(newRunCommand(app), newStartCommand(app), newStopCommand(app), newRestartCommand(app),
+		newStatusCommand(app), newTopCommand(app), newConfigCommand(app))
 	return root
 }

@@ -48,7 +48,6 @@ func takeOver(p *peer.Peer, srv *Server) (*net.UnixListener, error) {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		keeper = nil
 	}
-	srv.KeepClients(keeper)
 	for _, name := range []string{stateName, clientsName} {
 		if len(passed[name]) == 0 {
 			continue
@@ -104,6 +103,9 @@ func serve(ctx context.Context, p *peer.Peer, srv *Server, ln *net.UnixListener,
 			return nil
 		},
 		Stopping: func() {
+			if peer.Replaced(ctx) {
+				srv.KeepClients(peer.StoreFDs)
+			}
 			stop()
 			served <- <-served // waits; the result is for below
 		},

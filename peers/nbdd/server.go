@@ -44,7 +44,7 @@ func NewServer(limits Limits, log *slog.Logger) *Server {
 }
 
 // KeepClients makes the server hand its clients over when it stops: k keeps them for a successor.
-// Before Serve.
+// Before the context of Serve ends.
 func (s *Server) KeepClients(k Keeper) { s.keeper = k }
 
 // Adopt takes clients over from a predecessor: the files that its Keeper got. It closes them. Its

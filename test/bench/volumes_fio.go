@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -17,9 +19,9 @@ type load struct {
 	block int    // bytes
 	depth int
 	fsync bool
-	// once: every sub-block is written to once, in random order, instead of as many as there is
-	// time for.
-	once bool
+	// once: every sub-block is written to once, in random order, instead of anything as long as there
+	// is time. How is in a log that fio replays: by itself it would write to some twice.
+	once string
 }
 
 // subBlock is the unit in which a clone copies, ours and qcow2's alike.
@@ -27,13 +29,13 @@ const subBlock = 64 << 10
 
 func (l load) args(uri string, d time.Duration) []string {
 	args := []string{"--name=load", "--ioengine=nbd", "--uri=" + uri, "--output-format=json",
-		"--rw=" + l.rw, fmt.Sprintf("--bs=%d", l.block), fmt.Sprintf("--iodepth=%d", l.depth), "--randrepeat=0",
-		"--refill_buffers=0", fmt.Sprintf("--runtime=%dms", d.Milliseconds())}
+		fmt.Sprintf("--iodepth=%d", l.depth), fmt.Sprintf("--runtime=%dms", d.Milliseconds())}
+	if l.once != "" {
+		return append(args, "--read_iolog="+l.once, "--replay_no_stall=1")
+	}
+	args = append(args, "--rw="+l.rw, fmt.Sprintf("--bs=%d", l.block), "--randrepeat=0")
 	if l.fsync {
 		args = append(args, "--fsync=1")
-	}
-	if l.once {
-		return append(args, fmt.Sprintf("--blockalign=%d", subBlock))
 	}
 	// The first moments are those of the connection and of caches that fill: not counted.
 	return append(args, "--time_based", fmt.Sprintf("--ramp_time=%dms", d.Milliseconds()/4), "--norandommap")
@@ -82,7 +84,7 @@ func (l load) measure(ctx context.Context, e *export, d time.Duration) (result, 
 	r := result{iops: sum.IOPS, bytes: sum.Bytes, p99: time.Duration(sum.Latency.Percentile["99.000000"])}
 	// The processes have worked in the ramp, too.
 	if n := sum.Total; n > 0 {
-		if !l.once {
+		if l.once == "" {
 			n *= 1.25
 		}
 		r.cpu = (after - before) / time.Duration(n)
@@ -125,6 +127,19 @@ func runFio(ctx context.Context, args []string) (fioSum, error) {
 		return sum, errors.New("fio did nothing")
 	}
 	return sum, nil
+}
+
+// writeOnceLog writes a log of a 4 KiB write to each sub-block of a volume, in an order that is
+// random and always the same, for fio to replay.
+func writeOnceLog(path string, size int64) error {
+	const file = "load.0.0" // what fio calls the one file of the job "load"
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "fio version 2 iolog\n%s add\n%s open\n", file, file)
+	for _, i := range rand.New(rand.NewPCG(1, 2)).Perm(int(size / subBlock)) {
+		fmt.Fprintf(&b, "%s write %d 4096\n", file, i*subBlock)
+	}
+	fmt.Fprintf(&b, "%s close\n", file)
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 // writeHalf writes 4 KiB into every second sub-block of an export.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,19 +20,24 @@ type volumeRow struct {
 
 const mib = 1 << 20
 
+// firstWrites is a load whose log is made for each run.
+func firstWrites(depth int) load { return load{block: 4096, depth: depth, once: onceLog} }
+
+const onceLog = "once"
+
 // volumeRowList are the rows, with what they shall reach.
 var volumeRowList = []volumeRow{
 	{name: "4 KiB read, depth 1", load: load{rw: "randread", block: 4096, depth: 1}, rival: "qemu-nbd qcow2", goal: 1},
 	{name: "4 KiB write, depth 1", load: load{rw: "randwrite", block: 4096, depth: 1}, rival: "qemu-nbd qcow2", goal: 1},
 	{name: "4 KiB read, depth 32", load: load{rw: "randread", block: 4096, depth: 32}, rival: "qemu-nbd qcow2", goal: 1.5},
 	{name: "4 KiB write, depth 32", load: load{rw: "randwrite", block: 4096, depth: 32}, rival: "qemu-nbd qcow2", goal: 1.5},
-	{name: "first write to a clone, depth 1", load: load{rw: "randwrite", block: 4096, depth: 1, once: true},
+	{name: "first write to a clone, depth 1", load: firstWrites(1),
 		state: clone, rival: "qemu-nbd qcow2", goal: 1},
-	{name: "first write to a clone, depth 32", load: load{rw: "randwrite", block: 4096, depth: 32, once: true},
+	{name: "first write to a clone, depth 32", load: firstWrites(32),
 		state: clone, rival: "qemu-nbd qcow2", goal: 1},
-	{name: "the same after a snapshot, depth 1", load: load{rw: "randwrite", block: 4096, depth: 1, once: true},
+	{name: "the same after a snapshot, depth 1", load: firstWrites(1),
 		state: clone, ours: snapshotted, rival: "qemu-nbd qcow2", goal: 0.5},
-	{name: "the same after a snapshot, depth 32", load: load{rw: "randwrite", block: 4096, depth: 32, once: true},
+	{name: "the same after a snapshot, depth 32", load: firstWrites(32),
 		state: clone, ours: snapshotted, rival: "qemu-nbd qcow2", goal: 0.5},
 	{name: "read of a clone, depth 1", load: load{rw: "randread", block: 4096, depth: 1}, state: clone,
 		rival: "qemu-nbd qcow2", goal: 1},
@@ -96,7 +102,7 @@ func volumeRows(ctx context.Context, o *volumesOptions) (markdown string, err er
 			continue
 		}
 		progress("%s …", row.name)
-		m, err := row.measure(ctx, o, servers)
+		m, err := row.measure(ctx, o, d.path, servers)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", row.name, err)
 		}
@@ -111,8 +117,12 @@ func volumeRows(ctx context.Context, o *volumesOptions) (markdown string, err er
 }
 
 // measure takes turns: what is compared has run one right after the other.
-func (row *volumeRow) measure(ctx context.Context, o *volumesOptions, servers []server) (measured, error) {
+func (row *volumeRow) measure(ctx context.Context, o *volumesOptions, dir string, servers []server) (measured, error) {
 	m := measured{row: row, results: map[string][]result{}}
+	l := row.load
+	if l.once != "" {
+		l.once = filepath.Join(dir, onceLog)
+	}
 	for range o.rounds {
 		for i, s := range servers {
 			st := row.state
@@ -122,7 +132,7 @@ func (row *volumeRow) measure(ctx context.Context, o *volumesOptions, servers []
 			if f, ok := s.(*foreign); ok && f.image[st] == nil {
 				continue
 			}
-			r, err := measureOne(ctx, o, s, st, row.load)
+			r, err := measureOne(ctx, o, s, st, l)
 			if err != nil {
 				return m, fmt.Errorf("%s: %w", s.name(), err)
 			}

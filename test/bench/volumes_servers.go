@@ -52,7 +52,7 @@ func newBenchDir(o *volumesOptions) (*benchDir, error) {
 		return nil, err
 	}
 	d := &benchDir{path: path, raw: filepath.Join(path, "raw"), size: o.size}
-	return d, writeNoise(d.raw, o.size)
+	return d, errors.Join(writeNoise(d.raw, o.size), writeOnceLog(filepath.Join(path, onceLog), o.size))
 }
 
 func (d *benchDir) remove() error { return os.RemoveAll(d.path) }

@@ -52,13 +52,14 @@ var law = map[string][]string{
 	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
 	"internal/stats":           {"xseg"},
+	"internal/metrics":         {"internal/stats", "internal/config", "internal/version", "xseg"},
 	"internal/cli/screen":      {"internal/stats"},
 	"internal/cli/top":         {"internal/stats", "internal/cli/screen"},
 	"internal/systemd":         {},
 	"xseg/internal/abigen":     {},
 	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
 	"internal/cli/xseg":        {"internal/cli", "internal/config", "internal/stats", "xseg"},
-	"internal/cli/archipelago": {"internal/cli", "internal/stats", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
+	"internal/cli/archipelago": {"internal/cli", "internal/stats", "internal/metrics", "internal/doctor", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }
 
 // thirdParty says which folders may use which module beside tests.
@@ -67,6 +68,7 @@ var thirdParty = map[string][]string{
 	"github.com/spf13/cobra":    {"internal/cli", "cmd"},
 	"github.com/spf13/pflag":    {"internal/cli", "cmd"},
 	"go.starlark.net":           {"internal/config"},
+	"github.com/prometheus":     {"internal/metrics"},
 	"github.com/godbus/dbus/v5": {"internal/systemd"},
 	"github.com/hanwen/go-fuse": {"peers/fused"},
 }

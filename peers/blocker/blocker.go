@@ -41,7 +41,9 @@
 //   - Read, Sync, Stat, List, LockRead, Delete, TruncateTail and writing over what is there MUST
 //     work on a full store (a file system that copies on write may refuse the last).
 //   - For Replace of up to MaxAtomic bytes, also by a new name (a tombstone), and for LockAdvance a
-//     store keeps a small reserve, so that a volume can be removed when nothing else fits.
+//     store keeps a small reserve, so that what is there can be flushed when nothing else fits. For
+//     those with FlagReserve it keeps another one, which nothing else uses up: however often the
+//     first was taken, a volume can be removed.
 package blocker
 
 // UUID is the volume on whose behalf an operation runs; dirty tracking and Sync go by it.
@@ -122,6 +124,8 @@ type Flags uint32
 const (
 	// FlagFUA: durable when Done runs.
 	FlagFUA Flags = 1 << iota
+	// FlagReserve lets a Replace take the space that is kept for what makes room: a tombstone.
+	FlagReserve
 )
 
 // Op is one operation. The submitter owns it before Submit and after Done has begun; in between

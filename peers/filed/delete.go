@@ -36,6 +36,6 @@ func (s *Store) delete(op *blocker.Op) error {
 		}
 	}
 	s.dirs.prune(path)
-	s.spare.refill()
+	s.refill()
 	return nil
 }

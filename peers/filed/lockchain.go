@@ -36,7 +36,7 @@ type chains struct {
 }
 
 func newChains(d *disk, t *temps) *chains {
-	return &chains{d, newDirectories(d), &reserve{size: lockReserve, disk: d, temps: t}}
+	return &chains{d, newDirectories(d), &reserve{name: reserveName, size: lockReserve, disk: d, temps: t}}
 }
 
 func (c *chains) read(op *blocker.Op) error {

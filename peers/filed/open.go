@@ -83,7 +83,8 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		dirs:         newDirectories(objects),
 		locks:        newChains(locks, lockTemps),
 		temps:        temps,
-		spare:        &reserve{size: blocker.MaxAtomic, disk: objects, temps: temps},
+		spare:        &reserve{name: reserveName, size: blocker.MaxAtomic, disk: objects, temps: temps},
+		last:         &reserve{name: lastReserveName, size: blocker.MaxAtomic, disk: objects, temps: temps},
 		log:          opts.Log,
 		capacity:     fdCapacity(opts.FDCache),
 		writethrough: opts.WriteThrough,
@@ -93,6 +94,7 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		dirty:        map[UUID]map[*object]struct{}{},
 		idle:         make(chan struct{}, 1),
 	}
+	s.last.fill()
 	s.spare.fill()
 	s.locks.spare.fill()
 	if opts.Track != "" {

@@ -46,20 +46,24 @@ func (s *Store) replace(op *blocker.Op) error {
 	st := s.stripe(op.Name)
 	st.Lock()
 	defer st.Unlock()
-	temp, fd, spare, err := s.spare.writeTemp(op.Data)
+	from := s.spare
+	if op.Flags&blocker.FlagReserve != 0 {
+		from = s.last
+	}
+	temp, fd, spare, err := from.writeTemp(op.Data)
 	if err != nil {
 		return wrap(op.Name, "write", err)
 	}
 	err = s.rename(op.Name, temp, fd)
 	if sentinel(err) == blocker.ErrNoSpace && !spare { // for a directory
-		if temp, fd, err = s.spare.write(op.Data); err == nil {
+		if temp, fd, err = from.write(op.Data); err == nil {
 			err = s.rename(op.Name, temp, fd)
 		}
 	}
 	if err != nil {
 		return wrap(op.Name, "replace", err)
 	}
-	s.spare.refill()
+	s.refill()
 	op.N = int64(len(op.Data))
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// reserveName is a file whose only purpose is the space that it holds.
-	reserveName = ".reserve"
+	// Files whose only purpose is the space that they hold.
+	reserveName     = ".reserve"
+	lastReserveName = ".reserve-remove"
 	// lockReserve is the space for generations of locks: far more than one takes.
 	lockReserve = 64 << 10
 )
@@ -21,6 +22,7 @@ const (
 // free then for the directories above it. A new reserve is made as soon as there is space. Without
 // one (the disk was full from the start) making a file fails as any other write.
 type reserve struct {
+	name  string
 	size  int64
 	disk  *disk
 	temps *temps
@@ -53,17 +55,24 @@ func (r *reserve) refill() {
 	}
 }
 
+// refill makes the reserves anew that were used, the one for removals first: those make the room
+// for the other.
+func (s *Store) refill() {
+	s.last.refill()
+	s.spare.refill()
+}
+
 func (r *reserve) fillLocked() {
 	r.spent.Store(true)
-	fd, err := r.disk.open(reserveName, unix.O_RDWR|unix.O_CREAT)
+	fd, err := r.disk.open(r.name, unix.O_RDWR|unix.O_CREAT)
 	if err != nil {
 		return
 	}
 	defer unix.Close(fd)
 	st, err := fstat(fd)
 	if err != nil || st.Size != r.size {
-		if r.disk.allocate(fd, reserveName, r.size) != nil {
-			_ = r.disk.unlink(reserveName) // half a reserve is none
+		if r.disk.allocate(fd, r.name, r.size) != nil {
+			_ = r.disk.unlink(r.name) // half a reserve is none
 			return
 		}
 	}
@@ -76,7 +85,7 @@ func (r *reserve) write(data []byte) (name string, fd int, err error) {
 	defer r.mu.Unlock()
 	r.fillLocked() // space may have come free since the last one was used
 	name = r.temps.name()
-	if err := r.disk.rename(reserveName, name); err != nil {
+	if err := r.disk.rename(r.name, name); err != nil {
 		return "", -1, unix.ENOSPC
 	}
 	r.spent.Store(true)

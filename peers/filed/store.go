@@ -29,7 +29,8 @@ type Store struct {
 	dirs    *directories
 	locks   *chains
 	temps   *temps
-	spare   *reserve
+	spare   *reserve // for any Replace
+	last    *reserve // for those with FlagReserve
 	pool    *pool
 	cursors cursors
 	log     *slog.Logger

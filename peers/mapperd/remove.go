@@ -148,7 +148,9 @@ func (v *volume) bury(id mapfmt.OpID) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", mapper.ErrArgument, err)
 	}
-	if err := v.e.replace(v.uuid, mapfmt.TombstoneName(v.uuid, rec.Epoch), data); err != nil {
+	// It makes room: it must find some on a disk that is full.
+	err = v.e.replaceAs(blocker.FlagReserve, v.uuid, mapfmt.TombstoneName(v.uuid, rec.Epoch), data)
+	if err != nil {
 		return err
 	}
 	// Missing: an earlier try removed it, and its answer was lost.

@@ -61,7 +61,13 @@ func objectError(name string, err error) error {
 
 // replace writes a whole object of the map store, durably.
 func (e *Engine) replace(volume mapfmt.UUID, name string, data []byte) error {
-	op := blocker.Op{Kind: blocker.Replace, Volume: volume, Name: name, Data: data, Term: e.cfg.Term}
+	return e.replaceAs(0, volume, name, data)
+}
+
+func (e *Engine) replaceAs(flags blocker.Flags, volume mapfmt.UUID, name string, data []byte) error {
+	op := blocker.Op{
+		Kind: blocker.Replace, Flags: flags, Volume: volume, Name: name, Data: data, Term: e.cfg.Term,
+	}
 	return objectError(name, blocker.Do(e.cfg.Maps, &op))
 }
 

@@ -1,6 +1,7 @@
 package blockertest
 
 import (
+	"fmt"
 	"testing"
 
 	"archipelago/peers/blocker"
@@ -34,6 +35,7 @@ func RunFull(t *testing.T, open func(t *testing.T) Limited) {
 	}
 	f.holds("full/kept", kept)
 	f.removesWhenFull(record)
+	f.removesWhenSpent(s, record)
 	f.write("full/kept", 8192, pattern(3, 8192)) // in place
 	copy(kept[8192:], pattern(3, 8192))
 	f.must(&blocker.Op{Kind: blocker.Sync})
@@ -56,6 +58,21 @@ func (f *fixture) refusesWhenFull(data []byte) {
 		}
 	}
 	f.missing("full/c")
+}
+
+// removesWhenSpent uses the reserve up, as a volume does that goes on being written and flushed;
+// that leaves room for the tombstone of one.
+func (f *fixture) removesWhenSpent(s Limited, record []byte) {
+	f.Helper()
+	for i := range 4 {
+		_ = blocker.Do(s, &blocker.Op{Kind: blocker.Replace, Name: fmt.Sprint("c/", i), Data: record})
+		if err := s.Fill(); err != nil {
+			f.Fatal(err)
+		}
+	}
+	tombstone := pattern(6, 40*kib)
+	f.must(&blocker.Op{Kind: blocker.Replace, Name: "t/spent.1", Data: tombstone, Flags: blocker.FlagReserve})
+	f.holds("t/spent.1", tombstone)
 }
 
 // removesWhenFull does what the removal of a volume takes: a lock, a tombstone, and then less.

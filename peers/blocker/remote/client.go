@@ -146,6 +146,9 @@ func (c *client) send(call *xseg.Call, op *blocker.Op, onLoop bool) {
 	if op.Flags&blocker.FlagFUA != 0 {
 		call.Flags = xseg.ReqFUA
 	}
+	if op.Flags&blocker.FlagReserve != 0 {
+		call.Flags |= xseg.ReqForce
+	}
 	call.SetTarget(op.Name)
 	call.Offset = uint64(op.Offset)
 	switch op.Kind {

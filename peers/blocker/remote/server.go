@@ -107,6 +107,9 @@ func decode(r *xseg.Request, op *blocker.Op) error {
 	if r.Flags()&xseg.ReqFUA != 0 {
 		op.Flags = blocker.FlagFUA
 	}
+	if r.Flags()&xseg.ReqForce != 0 {
+		op.Flags |= blocker.FlagReserve
+	}
 	op.Name = text(r.Target())
 	op.Offset = int64(r.Offset())
 	if hasData(op.Kind) {

@@ -28,6 +28,44 @@ func (s *Store) copy(op *blocker.Op) (bool, error) {
 	})
 }
 
+// copyCached serves a copy whose descriptors and pages are cached and that has no hole in it; false
+// if that isn't so. The first write to each sub-block of a clone waits for such a copy.
+func (s *Store) copyCached(op *blocker.Op) bool {
+	src := s.cached(op.Source)
+	if src == nil {
+		return false
+	}
+	defer s.unref(src)
+	if !isData(src.fd, op.SourceOffset, op.Length) {
+		return false
+	}
+	p := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(p)
+	b := (*p)[:op.Length]
+	if readNowait(src.fd, b, op.SourceOffset) != nil {
+		return false
+	}
+	dst := s.cachedForChange(op.Name, op.Volume)
+	if dst == nil {
+		return false
+	}
+	if err := s.disk.writeBuffered(dst.fd, dst.path, b, op.Offset); err != nil {
+		op.Err = wrap(op.Name, "copy", err)
+	}
+	s.endChange(dst)
+	return true
+}
+
+// isData tells whether a range has no hole, and doesn't end behind the file.
+func isData(fd int, off, length int64) bool {
+	data, err := seekData(fd, off)
+	if err != nil || data != off {
+		return false
+	}
+	hole, err := seekHole(fd, off)
+	return err == nil && hole >= off+length
+}
+
 // copier copies from src to dst, shift bytes further on. Offsets are those of the source.
 type copier struct {
 	s        *Store

@@ -17,7 +17,7 @@ import (
 type UUID = blocker.UUID
 
 const (
-	// inlineMax is the largest read or write that is served in Submit: the time of its copy is
+	// inlineMax is the largest read, write or copy that is served in Submit: the time of its copy is
 	// then about that of a hand-over to another thread.
 	inlineMax = 64 << 10
 	stripes   = 256
@@ -93,7 +93,9 @@ func (s *Store) quick(op *blocker.Op) bool {
 	case blocker.Read:
 		return s.readCached(op)
 	case blocker.Write:
-		return op.Flags&blocker.FlagFUA == 0 && !s.writethrough && s.writeCached(op)
+		return !s.mustSync(op) && s.writeCached(op)
+	case blocker.Copy:
+		return op.Length <= inlineMax && !s.mustSync(op) && s.copyCached(op)
 	}
 	return false
 }

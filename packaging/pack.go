@@ -83,6 +83,12 @@ func (b *build) contents(stage string) (list files.Contents, err error) {
 		if strings.HasPrefix(dst, "/etc/") {
 			content.Type = files.TypeConfig
 		}
+		if d.Type() == fs.ModeSymlink {
+			if content.Source, err = os.Readlink(path); err != nil {
+				return err
+			}
+			content.Type = files.TypeSymlink
+		}
 		list = append(list, content)
 		return nil
 	})

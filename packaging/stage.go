@@ -54,33 +54,11 @@ func (b *build) stageNode() error {
 		return err
 	}
 	gen := filepath.Join(b.stage, "gen")
-	if _, err := os.Stat(filepath.Join(b.root, "internal/cli/gen")); err != nil {
-		return copyAll(b.root, to, static)
-	}
 	if err := b.run("go", "run", "-ldflags", b.ldflags(), "./internal/cli/gen", "-out", gen); err != nil {
 		return err
 	}
 	return errors.Join(copyAll(b.root, to, static), copyAll(gen, to, generated),
 		compressTree(filepath.Join(to, "usr/share/man")))
-}
-
-// stageManual lays out package archipelago-doc. What only the manual's own build needs stays away.
-func (b *build) stageManual() error {
-	to := filepath.Join(b.stage, "archipelago-doc")
-	html := filepath.Join(to, "usr/share/doc/archipelago/html")
-	if err := os.CopyFS(html, os.DirFS(b.manual)); err != nil {
-		return err
-	}
-	for _, name := range []string{".buildinfo", "objects.inv", ".doctrees"} {
-		if err := os.RemoveAll(filepath.Join(html, name)); err != nil {
-			return err
-		}
-	}
-	return copyAll(b.root, to, []rule{
-		{pattern: "packaging/copyright", dir: "usr/share/doc/archipelago-doc"},
-		{pattern: "packaging/archipelago-doc/doc-base", dir: "usr/share/doc-base", name: "archipelago-doc.archipelago"},
-		{pattern: "packaging/archipelago-doc/lintian-overrides", dir: "usr/share/lintian/overrides", name: "archipelago-doc"},
-	})
 }
 
 // compile builds every command. Nothing of this machine gets into them: no paths, no VCS stamp, no

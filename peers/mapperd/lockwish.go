@@ -33,17 +33,17 @@ func (l *lockedError) Error() string        { return "busy: locked by " + l.owne
 func (l *lockedError) Is(target error) bool { return target == mapper.ErrBusy }
 func (l *lockedError) Errno() syscall.Errno { return syscall.EBUSY }
 
-// busy is the error of a lock that this node may not take. It says so if the owner is, or was, this
-// machine under another name, or a namesake on another one: both look like a mistake otherwise.
+// busy is the error of a lock that this node may not take. It says so if the owner is this machine,
+// as after a change of node_name, or a namesake on another one: both look like a mistake otherwise.
 func (e *Engine) busy(s lockState) error {
 	c := s.content
 	owner := "node " + c.Node
 	known := c.MachineID != [16]byte{} && e.cfg.MachineID != [16]byte{}
 	switch {
 	case c.Node == e.cfg.Node:
-		owner += " of another machine"
+		owner += ", of another machine"
 	case known && c.MachineID == e.cfg.MachineID:
-		owner += ", another node_name of this machine"
+		owner += ", of this machine"
 	}
 	return &lockedError{owner}
 }

@@ -36,6 +36,7 @@ func export(ctx context.Context, cmd *cobra.Command, c *volume.Client, name, pat
 	if err != nil {
 		return err
 	}
+	defer leaveAsFound(ctx, c, v)
 	size := v.Info().Size
 	out, err := openSink(path, size, force)
 	if err != nil {

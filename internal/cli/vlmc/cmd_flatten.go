@@ -34,6 +34,11 @@ func flatten(ctx context.Context, cmd *cobra.Command, app *cli.App, c *volume.Cl
 	if err != nil {
 		return err
 	}
+	defer leaveAsFound(ctx, c, v)
+	// I/O would wait for another node to free the lock; a command says that it is taken.
+	if _, err := c.Acquire(ctx, name); err != nil {
+		return err
+	}
 	bar := cli.NewProgress(cmd.ErrOrStderr(), "flatten", v.Info().Size)
 	copied, err := v.Flatten(ctx, volume.FlattenOptions{
 		BytesPerSecond: rate,

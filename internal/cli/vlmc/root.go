@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/mapfmt"
 	"archipelago/internal/volume"
 	"archipelago/peers/mapper"
 )
@@ -48,6 +49,17 @@ func onNode(cmd *cobra.Command, app *cli.App, f func(context.Context, *volume.Cl
 		return err
 	}
 	return errors.Join(explainLock(f(cmd.Context(), c)), c.Close())
+}
+
+// leaveAsFound closes a volume that this node hadn't open before the command read or wrote it: its
+// lock must not keep another node waiting. It does its best; what fails is left as after any I/O.
+func leaveAsFound(ctx context.Context, c *volume.Client, v *volume.Volume) {
+	if isOpen(v.Info()) || v.Info().Flags&uint32(mapfmt.FlagReadOnly) != 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	_ = c.CloseVolume(ctx, v.Info().Name)
 }
 
 // explainLock adds to the error of a lock that another node holds what can be done.

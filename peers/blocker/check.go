@@ -76,38 +76,51 @@ func inObject(offset, length int64) bool {
 
 // CheckName returns ErrName, wrapped, if name can't be an object's.
 func CheckName(name string) error {
-	if len(name) == 0 || !validBytes(name) {
+	if len(name) > NameMax || !isName(name) {
 		return fmt.Errorf("%.200q: %w", name, ErrName)
-	}
-	start := true // of a component
-	for i := range len(name) {
-		c := name[i]
-		if start && (c == '/' || c == '.') {
-			return fmt.Errorf("%q: %w", name, ErrName)
-		}
-		start = c == '/'
-	}
-	if start {
-		return fmt.Errorf("%q: %w", name, ErrName)
 	}
 	return nil
 }
 
-// nameBytes marks the bytes that a name is made of.
-var nameBytes = func() (ok [256]bool) {
-	const set = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@+/-"
-	for i := range len(set) {
-		ok[set[i]] = true
+// isName is on the way of every request: one look at each byte.
+func isName(name string) bool {
+	need := byteFirst // of a component
+	for i := range len(name) {
+		c := name[i]
+		if nameBytes[c] < need {
+			return false
+		}
+		need = byteInside
+		if c == '/' {
+			need = byteFirst
+		}
 	}
-	return ok
+	return need == byteInside // not empty, and no empty component at the end
+}
+
+// Where a byte may stand in a component of a name; what may stand first may stand anywhere.
+const (
+	byteNever uint8 = iota
+	byteInside
+	byteFirst
+)
+
+// nameBytes says so of each byte. The slash ends a component: it is inside it here.
+var nameBytes = func() (may [256]uint8) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:@+-") {
+		may[c] = byteFirst
+	}
+	may['.'], may['/'] = byteInside, byteInside
+	return may
 }()
 
-func validBytes(name string) bool {
-	if len(name) > NameMax {
+// validBytes is for parts of names: prefixes and cursors.
+func validBytes(part string) bool {
+	if len(part) > NameMax {
 		return false
 	}
-	for i := range len(name) {
-		if !nameBytes[name[i]] {
+	for i := range len(part) {
+		if nameBytes[part[i]] == byteNever {
 			return false
 		}
 	}

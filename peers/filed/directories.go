@@ -72,9 +72,10 @@ func (ds *directories) inside(dir string, f func() error) error {
 	return err
 }
 
+// make makes a directory, and those above it, if need be.
 func (ds *directories) make(dir string) error {
 	if dir == "." {
-		return unix.ENOENT // the root itself is gone
+		return nil
 	}
 	err := ds.inside(path.Dir(dir), func() error { return ds.disk.mkdir(dir) })
 	if err == unix.EEXIST {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,7 +96,7 @@ func TestReserve(t *testing.T) {
 		}
 	}
 	for s.spare.spent.Swap(true) { // use it up
-		if _, _, err := s.spare.write(nil); err != nil {
+		if _, _, err := s.spare.write(nil, func() error { return nil }); err != nil {
 			break
 		}
 	}
@@ -103,5 +104,32 @@ func TestReserve(t *testing.T) {
 	st, err := os.Stat(filepath.Join(dir, reserveName))
 	if err != nil || st.Size() != blocker.MaxAtomic || s.spare.spent.Load() {
 		t.Errorf("the reserve after a deletion: %v", err)
+	}
+}
+
+// TestReserveComesBack: room that somebody else has made is seen, too.
+func TestReserveComesBack(t *testing.T) {
+	dir := small(t, "tmpfs")
+	s := open(t, func(o *Options) { o.Dir, o.LockDir = dir, "" })
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "other", Data: make([]byte, 6<<20)})
+	if err := (limited{s}).Fill(); err != nil {
+		t.Fatal(err)
+	}
+	remove := &blocker.Op{Kind: blocker.Replace, Name: "t/x.1", Data: []byte{1}, Flags: blocker.FlagReserve}
+	do(t, s, remove)
+	if err := (limited{s}).Fill(); err != nil {
+		t.Fatal(err)
+	}
+	if !s.last.spent.Load() {
+		t.Fatal("the reserve wasn't used")
+	}
+	if err := os.Remove(filepath.Join(dir, physical("other"))); err != nil {
+		t.Fatal(err)
+	}
+	s.drop("other") // its descriptor would keep the space
+	for deadline := time.Now().Add(20 * time.Second); s.last.spent.Load(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("there is room, and no reserve")
+		}
 	}
 }

@@ -88,12 +88,13 @@ func (c *chains) advance(op *blocker.Op) error {
 // link makes the generation after op's.
 func (c *chains) link(op *blocker.Op) error {
 	path := generation(op.Name, op.Generation+1)
-	temp, fd, spare, err := c.spare.writeTemp(op.Data)
+	directories := func() error { return c.dirs.make(parent(path)) }
+	temp, fd, spare, err := c.spare.writeTemp(op.Data, directories)
 	if err == nil {
 		err = c.linkTemp(temp, fd, path)
 	}
 	if sentinel(err) == blocker.ErrNoSpace && !spare { // for a directory
-		if temp, fd, err = c.spare.write(op.Data); err == nil {
+		if temp, fd, err = c.spare.write(op.Data, directories); err == nil {
 			err = c.linkTemp(temp, fd, path)
 		}
 	}

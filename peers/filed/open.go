@@ -116,6 +116,9 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 }
 
 func (s *Store) closeFiles() {
+	for _, r := range []*reserve{s.spare, s.last, s.locks.spare} {
+		r.close()
+	}
 	s.temps.close()
 	s.locks.spare.temps.close()
 	unix.Close(s.disk.root)

@@ -50,13 +50,14 @@ func (s *Store) replace(op *blocker.Op) error {
 	if op.Flags&blocker.FlagReserve != 0 {
 		from = s.last
 	}
-	temp, fd, spare, err := from.writeTemp(op.Data)
+	directories := func() error { return s.dirs.make(parent(physical(op.Name))) }
+	temp, fd, spare, err := from.writeTemp(op.Data, directories)
 	if err != nil {
 		return wrap(op.Name, "write", err)
 	}
 	err = s.rename(op.Name, temp, fd)
 	if sentinel(err) == blocker.ErrNoSpace && !spare { // for a directory
-		if temp, fd, err = from.write(op.Data); err == nil {
+		if temp, fd, err = from.write(op.Data, directories); err == nil {
 			err = s.rename(op.Name, temp, fd)
 		}
 	}

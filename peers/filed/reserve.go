@@ -3,6 +3,7 @@ package filed
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,7 @@ const (
 
 // reserve is the space that lets small files be made on a full disk. The reserve itself becomes the
 // temporary file, so that nobody else can take its blocks in between; what the file doesn't need is
-// free then for the directories above it. A new reserve is made as soon as there is space. Without
+// given back in steps while the directories above it are made. A new reserve is made as soon as there is space. Without
 // one (the disk was full from the start) making a file fails as any other write.
 type reserve struct {
 	name  string
@@ -27,17 +28,24 @@ type reserve struct {
 	disk  *disk
 	temps *temps
 
-	mu    sync.Mutex
-	spent atomic.Bool // there is none, as far as is known
+	mu     sync.Mutex
+	spent  atomic.Bool // there is none, as far as is known
+	again  *time.Timer // tries to make it, while there is none
+	closed bool
 }
 
-// writeTemp is temps.write, with the reserve if there is no other space: spare tells that.
-func (r *reserve) writeTemp(data []byte) (name string, fd int, spare bool, err error) {
+// reserveRetry is how often a reserve that was used is tried to be made again. Room may be made by
+// others, the blocker of the data for one, so nothing that happens here would tell.
+const reserveRetry = 100 * time.Millisecond
+
+// writeTemp is temps.write, with the reserve if there is no other space: spare tells that, and that
+// directories has run.
+func (r *reserve) writeTemp(data []byte, directories func() error) (name string, fd int, spare bool, err error) {
 	name, fd, err = r.temps.write(data)
 	if sentinel(err) != blocker.ErrNoSpace {
 		return name, fd, false, err
 	}
-	name, fd, err = r.write(data)
+	name, fd, err = r.write(data, directories)
 	return name, fd, true, err
 }
 
@@ -79,8 +87,37 @@ func (r *reserve) fillLocked() {
 	r.spent.Store(false)
 }
 
-// write is temps.write into the reserved space. ErrNoSpace if there is none.
-func (r *reserve) write(data []byte) (name string, fd int, err error) {
+// retry makes the reserve again as soon as there is room. r.mu is held.
+func (r *reserve) retry() {
+	if r.closed || r.again != nil {
+		return
+	}
+	r.again = time.AfterFunc(reserveRetry, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.again = nil
+		if r.closed || !r.spent.Load() {
+			return
+		}
+		if r.fillLocked(); r.spent.Load() {
+			r.retry()
+		}
+	})
+}
+
+// close ends the tries. The disk may be closed then.
+func (r *reserve) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if r.again != nil {
+		r.again.Stop()
+	}
+}
+
+// write is temps.write into the reserved space, and makes the directories that the file will need
+// out of it. ErrNoSpace if there is none.
+func (r *reserve) write(data []byte, directories func() error) (name string, fd int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fillLocked() // space may have come free since the last one was used
@@ -89,21 +126,39 @@ func (r *reserve) write(data []byte) (name string, fd int, err error) {
 		return "", -1, unix.ENOSPC
 	}
 	r.spent.Store(true)
+	r.retry()
 	fd, err = r.disk.open(name, unix.O_RDWR)
 	if err != nil {
 		return "", -1, err
 	}
-	if err = r.take(fd, name, data); err != nil {
+	if err = r.take(fd, name, data, directories); err != nil {
 		r.temps.discard(name, fd)
 		return "", -1, err
 	}
 	return name, fd, nil
 }
 
+// reserveSteps is in how many steps the reserve is given back for directories: whoever writes at the
+// same time takes what is free, so that one step may not be enough.
+const reserveSteps = 32
+
 // take writes into the blocks that are there and gives the rest back.
-func (r *reserve) take(fd int, name string, data []byte) error {
+func (r *reserve) take(fd int, name string, data []byte, directories func() error) error {
 	if err := r.disk.write(fd, name, data, 0); err != nil {
 		return err
+	}
+	for left := r.size; ; {
+		err := directories()
+		if err == nil {
+			break
+		}
+		left -= r.size / reserveSteps
+		if sentinel(err) != blocker.ErrNoSpace || left < int64(len(data)) {
+			return err
+		}
+		if err := r.disk.truncate(fd, name, left); err != nil {
+			return err
+		}
 	}
 	if err := r.disk.truncate(fd, name, int64(len(data))); err != nil {
 		return err

@@ -78,7 +78,12 @@ type Role struct {
 	CopyUpRate int // KiB a second, for each thread; 0 = none
 
 	// nbdd
-	Socket string // path of the NBD socket
+	Socket       string // path of the NBD socket
+	MaxClients   int    // connections at once
+	MaxRequests  int    // under way, per connection
+	ClientMemory int    // MiB of data under way, per connection
+	BufferMemory int    // MiB in the segment for each thread of vlmcd
+	StallMemory  int    // MiB beside the segment, for all clients that stall
 
 	// fused
 	Mountpoint string // directory in which the volumes appear as files

@@ -51,7 +51,10 @@ func roleDefaults(name, typ string) Role {
 	switch typ {
 	case TypeFile:
 		r.NrOps, r.NrThreads, r.FDCache, r.Cache = 64, 64, 512, "writeback"
-	case TypeNBD, TypeFuse:
+	case TypeNBD:
+		r.NrOps, r.MaxClients, r.MaxRequests = 256, 1024, 256
+		r.ClientMemory, r.BufferMemory, r.StallMemory = 32, 64, 256
+	case TypeFuse:
 		r.NrOps = 256
 	}
 	return r

@@ -82,6 +82,27 @@ var roleKeys = []Key{
 		Types: []string{TypeNBD},
 		rule:  orEmpty(path(maxSocket)), role: func(r *Role) any { return &r.Socket },
 	}, {
+		Name: "max_clients", Doc: "Connections at once; more are refused.",
+		Types: []string{TypeNBD},
+		rule:  number(1, maxClients), role: func(r *Role) any { return &r.MaxClients },
+	}, {
+		Name: "max_requests", Doc: "Requests of a connection that are served at once; more wait.",
+		Types: []string{TypeNBD},
+		rule:  number(1, maxRequests), role: func(r *Role) any { return &r.MaxRequests },
+	}, {
+		Name: "client_memory", Doc: "MiB of data under way for a connection; more waits.",
+		Types: []string{TypeNBD},
+		rule:  number(minMemory, maxMemory), role: func(r *Role) any { return &r.ClientMemory },
+	}, {
+		Name: "buffer_memory", Doc: "MiB of buffers in the segment that connections share, per thread of vlmcd.",
+		Types: []string{TypeNBD},
+		rule:  number(minMemory, maxMemory), role: func(r *Role) any { return &r.BufferMemory },
+	}, {
+		Name:  "stall_memory",
+		Doc:   "MiB for the data of clients that take no replies; beyond it they are disconnected.",
+		Types: []string{TypeNBD},
+		rule:  number(minMemory, maxMemory), role: func(r *Role) any { return &r.StallMemory },
+	}, {
 		Name: "mountpoint", Doc: "Directory in which the volumes appear as files; '' means volumes in RUNTIME_DIR.",
 		Types: []string{TypeFuse},
 		rule:  orEmpty(path(maxPathBytes)), role: func(r *Role) any { return &r.Mountpoint },

@@ -42,11 +42,14 @@ type conn struct {
 
 	// inflight counts requests whose last reply has neither been sent nor dropped.
 	inflight atomic.Int64
+	// held counts bytes of data that are kept for the client: in buffers of the backend, or moved
+	// from there to the heap. The reader adds; what is taken away under mu wakes it up.
+	held atomic.Int64
 	// unmapped: that the map can't be read was reported.
 	unmapped atomic.Bool
 
 	mu      sync.Mutex
-	cond    sync.Cond // inflight went down, dead was set, or the server gave up
+	cond    sync.Cond // inflight or held went down, dead was set, or the server gave up
 	queue   []reply
 	writing bool // somebody is sending, or about to
 	marked  bool // there is something to flush at the end of a batch
@@ -147,6 +150,29 @@ func (c *conn) waitInflight(n int64) {
 		c.cond.Wait()
 	}
 	c.waiting = false
+}
+
+// waitHeld waits until n more bytes may be kept for the client, or nothing is: so one client never
+// takes all buffers of the node. Reader only.
+func (c *conn) waitHeld(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = true
+	for c.holdsTooMuch(n) && !c.dead && c.ctx.Err() == nil {
+		c.cond.Wait()
+	}
+	c.waiting = false
+}
+
+func (c *conn) holdsTooMuch(n int) bool {
+	held := c.held.Load()
+	return held > 0 && held+int64(n) > c.srv.limits.ClientBytes
+}
+
+// put gives an IO back that the backend doesn't have, and its bytes.
+func (c *conn) put(io IO) {
+	c.held.Add(-int64(len(io.Data())))
+	io.Put()
 }
 
 // patience sets a deadline for everything the negotiation does next; 0 = none.

@@ -9,6 +9,7 @@ import (
 type Limits struct {
 	Connections int           // at once; default 1024
 	Requests    int           // under way per connection; default 256
+	ClientBytes int64         // of data under way, per connection; default 32 MiB
 	HeapBytes   int64         // in all, for clients that stall and for long unsplit reads; default 256 MiB
 	Handshake   time.Duration // for one option of the negotiation; default 30 s
 	Stall       time.Duration // until a stalled client loses its buffers; default 100 ms
@@ -18,6 +19,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.Connections, 1024)
 	setDefault(&l.Requests, 256)
+	setDefault(&l.ClientBytes, 32<<20)
 	setDefault(&l.HeapBytes, 256<<20)
 	setDefault(&l.Handshake, 30*time.Second)
 	setDefault(&l.Stall, 100*time.Millisecond)

@@ -97,6 +97,7 @@ func (e *memExport) Prepare(op Op, fua bool, off uint64, n int) IO {
 		io = &memIO{e: e}
 	}
 	io.op, io.fua, io.off, io.n, io.errno = op, fua, off, n, 0
+	io.buf = io.buf[:0]
 	if op == Read || op == Write {
 		if cap(io.buf) < n {
 			io.buf = make([]byte, n)

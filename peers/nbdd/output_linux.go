@@ -137,7 +137,7 @@ func (c *conn) send() error {
 
 // release gives back what sent (or dropped) replies held.
 func (c *conn) release(replies []reply) {
-	final := 0
+	final, held := 0, 0
 	for i := range replies {
 		q := &replies[i]
 		if q.part != nil {
@@ -146,6 +146,7 @@ func (c *conn) release(replies []reply) {
 		if q.heap > 0 {
 			c.srv.heap.give(q.heap)
 		}
+		held += q.held
 		if q.final {
 			final++
 		}
@@ -157,6 +158,7 @@ func (c *conn) release(replies []reply) {
 			c.freePart(p)
 		}
 	}
+	c.held.Add(-int64(held))
 	if c.inflight.Add(int64(-final)); c.waiting {
 		c.cond.Broadcast()
 	}

@@ -25,7 +25,7 @@ func (c *conn) receive(fua bool, off uint64, n int) (IO, nbd.Errno, error) {
 	case errors.Is(err, errHandOver):
 		c.in.unread(w.Data()[:got])
 	}
-	w.Put()
+	c.put(w)
 	return nil, 0, midWrite(err)
 }
 
@@ -34,13 +34,13 @@ func (c *conn) receive(fua bool, off uint64, n int) (IO, nbd.Errno, error) {
 func (c *conn) receiveSlowly(w IO, fua bool, off uint64, got int) (IO, nbd.Errno, error) {
 	n := len(w.Data())
 	if !c.srv.heap.take(n) {
-		w.Put()
+		c.put(w)
 		return nil, 0, errBudget
 	}
 	defer c.srv.heap.give(n)
 	data := make([]byte, n)
 	copy(data, w.Data()[:got])
-	w.Put()
+	c.put(w)
 	more, err := c.in.fill(data[got:], 0)
 	if errors.Is(err, errHandOver) {
 		c.in.unread(data[:got+more])

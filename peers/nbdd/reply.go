@@ -11,6 +11,7 @@ type reply struct {
 	payload []byte
 	part    *part // whose buffer payload is; nil: it has none, or it lies on the heap
 	heap    int   // bytes of the heap budget that payload holds
+	held    int   // bytes of conn.held
 	final   bool  // the last one of its request
 }
 
@@ -26,7 +27,7 @@ func (c *conn) queueData(p *part, final bool) *reply {
 	default:
 		q.size = len(nbd.AppendDataChunk(q.head[:0], r.Cookie, 0, p.off, len(data)))
 	}
-	q.payload, q.part = data, p
+	q.payload, q.part, q.held = data, p, len(data)
 	return q
 }
 
@@ -75,6 +76,6 @@ func (c *conn) push(final bool) *reply {
 		c.queue = append(c.queue, reply{})
 	}
 	q := &c.queue[len(c.queue)-1]
-	q.payload, q.part, q.heap, q.final = nil, nil, 0, final
+	q.payload, q.part, q.heap, q.held, q.final = nil, nil, 0, 0, final
 	return q
 }

@@ -90,6 +90,10 @@ func (p *part) ended() {
 	keep, full := c.sendPart(p, errno)
 	if !keep {
 		c.freePart(p)
+		c.held.Add(-int64(len(io.Data())))
+		if c.waiting {
+			c.cond.Broadcast()
+		}
 	}
 	mark := !c.marked && len(c.queue) > 0
 	c.marked = c.marked || mark

@@ -14,10 +14,6 @@ import (
 	"archipelago/xseg"
 )
 
-// bufferBytes is the room for the data of requests under way, per channel: many connections share
-// it. It takes memory only as far as it is used.
-const bufferBytes = 64 << 20
-
 // Run serves the volumes of the node until ctx ends.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 	p, err := peer.Join(cfg, role)
@@ -25,7 +21,7 @@ func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Leave()) }()
-	srv := NewServer(Limits{}, p.Log)
+	srv := NewServer(limitsOf(p.Role), p.Log)
 	ln, err := takeOver(p, srv)
 	if err != nil {
 		return fmt.Errorf("role %s: %w", role, err)
@@ -62,6 +58,14 @@ func takeOver(p *peer.Peer, srv *Server) (*net.UnixListener, error) {
 	return listen(p.Role.Socket, passed, keeper)
 }
 
+// limitsOf returns what the configuration allows to clients.
+func limitsOf(r *config.Role) Limits {
+	return Limits{
+		Connections: r.MaxClients, Requests: r.MaxRequests,
+		ClientBytes: int64(r.ClientMemory) << 20, HeapBytes: int64(r.StallMemory) << 20,
+	}
+}
+
 // attach makes the client of the volumes; what ends in one batch of it is answered together.
 func attach(ctx context.Context, p *peer.Peer, srv *Server) (*volume.Client, error) {
 	loop, err := p.NewLoop()
@@ -72,7 +76,7 @@ func attach(ctx context.Context, p *peer.Peer, srv *Server) (*volume.Client, err
 	return volume.Attach(ctx, p.Config, loop, volume.Options{
 		Role:      p.Role.Name,
 		PortStart: xseg.PortNo(p.Role.PortStart), PortEnd: xseg.PortNo(p.Role.PortEnd),
-		Slots: p.Role.NrOps, BufferBytes: bufferBytes, Handler: pong,
+		Slots: p.Role.NrOps, BufferBytes: int64(p.Role.BufferMemory) << 20, Handler: pong,
 	})
 }
 

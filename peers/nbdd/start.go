@@ -84,13 +84,23 @@ func (c *conn) spread(s span, fua bool) {
 // prepare gets an IO, waiting for room if there is none. What was answered on the way is sent
 // before: its buffers may be the room.
 func (c *conn) prepare(op Op, fua bool, off uint64, n int) (IO, nbd.Errno) {
+	bytes := 0
+	if op == Read || op == Write {
+		bytes = n
+	}
+	if c.holdsTooMuch(bytes) {
+		c.flush()
+		c.waitHeld(bytes)
+	}
 	if io := c.export.Prepare(op, fua, off, n); io != nil {
+		c.held.Add(int64(bytes))
 		return io, 0
 	}
 	c.flush()
 	io, err := c.export.PrepareWait(c.ctx, op, fua, off, n)
 	switch {
 	case err == nil:
+		c.held.Add(int64(bytes))
 		return io, 0
 	case c.ctx.Err() != nil:
 		return nil, nbd.ESHUTDOWN

@@ -19,7 +19,11 @@ provide_packages() {
 	(cd "$tree" && CGO_ENABLED=0 ${GO:-go} build -o "$work/verify" ./test/packages/verify) || return
 	CONTAINER_ROOT=$("$here/rootfs.sh") || return
 	export CONTAINER_ROOT
-	"$here/container.sh" up "$node" --bind-ro "$work/repo:/opt/repo" --bind-ro "$work/verify:/opt/verify"
+	local file devices=()
+	for file in /dev/fuse /dev/loop-control; do
+		[ ! -e "$file" ] || devices+=(--bind "$file")
+	done
+	"$here/container.sh" up "$node" --bind-ro "$work/repo:/opt/repo" --bind-ro "$work/verify:/opt/verify" "${devices[@]}"
 }
 
 # build_packages VERSION DIR
@@ -137,11 +141,11 @@ strike() {
 	within another_pid "$1" "$pid"
 }
 
-# fio_verify NAME SECONDS writes for a time and reads everything back.
+# fio_verify NAME ROUNDS writes, then reads everything back, so many times.
 fio_verify() {
 	x fio --name=verify --ioengine=nbd "--uri=nbd+unix:///$1?socket=/run/archipelago/nbd.sock" \
 		--rw=randwrite --bs=4k --iodepth=8 --size=32M --verify=crc32c --verify_fatal=1 \
-		--time_based=0 --loops="$2" --output-format=terse
+		--loops="$2" --output-format=terse
 }
 
 apt='apt-get -q -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o APT::Sandbox::User=root'
@@ -154,5 +158,5 @@ from_repo() {
 		echo 'deb [signed-by=/etc/apt/keyrings/archipelago.asc] file:/opt/repo/$1 stable main' \
 			>/etc/apt/sources.list.d/archipelago.list
 		$apt update
-		$apt --no-install-recommends --allow-downgrades install archipelago </dev/null"
+		$apt --no-install-recommends --allow-downgrades install archipelago archipelago-doc </dev/null"
 }

@@ -3,11 +3,12 @@
 # its directory. The directory is named by what it is made of, so that a change makes a new one.
 #
 # It holds nothing that the packages under test ought to bring by their Depends, but for the tools of
-# the tests: fio and polkit.
+# the tests (fio) and what is recommended or needed for more than a node: polkit, FUSE, scripts of the
+# manual.
 set -euo pipefail
 
 suite=bookworm
-packages=systemd,systemd-sysv,dbus,polkitd,fio
+packages=systemd,systemd-sysv,dbus,polkitd,fio,libjs-sphinxdoc,fuse3
 cache=${XDG_CACHE_HOME:-/var/cache}/archipelago-test
 key=$(printf '%s\n' "$suite" "$packages" | cat - "$0" | sha256sum | cut -c1-12)
 root=$cache/rootfs-$suite-$key

@@ -5,6 +5,10 @@
 set -u
 tmp=${TMPDIR:-/tmp}
 
+# Containers go first, with all that runs in them.
+if [ "$(id -u)" -eq 0 ]; then
+	bash "$(dirname "$0")/../packages/container.sh" reap
+fi
 for proc in /proc/[0-9]*; do
 	pid=${proc#/proc/}
 	line=$({ tr '\0' ' ' <"$proc/cmdline"; } 2>/dev/null) || continue

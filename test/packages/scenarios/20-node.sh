@@ -158,3 +158,37 @@ scenario_crash() {
 	gives 0 archipelago start
 	xs 'vlmc export crashed /root/copy; cmp /root/image /root/copy; rm /root/image /root/copy'
 }
+
+# with_loop_devices makes a node that runs with fused, so that volumes can be mapped in a container.
+with_loop_devices() {
+	x test -e /dev/loop-control || skip 'this machine has no loop devices'
+	x test -e /dev/fuse || skip 'this machine has no FUSE'
+	off
+	x sed -i "s/^    ('nbdd', 'nbdd'),/&\n    ('fused', 'fused'),/; s/^map_driver = .*/map_driver = 'loop'/
+		\$ a fused = {'portno': 1031, 'vlmcd_port': 500, 'mapper_port': 1001}" /etc/archipelago/archipelago.conf
+	x archipelago start
+}
+
+scenario_stop_refused_while_mapped() {
+	with_loop_devices
+	volume disk
+	x vlmc map disk
+	gives 12 archipelago stop
+	says 'disk \(/dev/loop[0-9]+\)'
+	gives 0 archipelago status
+	x vlmc unmap disk
+	gives 0 archipelago stop
+}
+
+scenario_stop_by_force_while_mapped() {
+	with_loop_devices
+	volume disk
+	x vlmc map disk
+	gives 0 archipelago stop -f
+	gives 13 archipelago status
+	# What it left behind doesn't keep the node from coming back.
+	gives 0 archipelago start
+	x vlmc unmap disk || true
+	gives 0 archipelago stop
+	xs '! losetup -a | grep archipelago'
+}

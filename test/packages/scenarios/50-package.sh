@@ -50,10 +50,20 @@ scenario_upgrade_of_a_stopped_node() {
 	x systemctl disable archipelago.target
 }
 
+scenario_remove_refused_while_mapped() {
+	with_loop_devices
+	volume disk
+	x vlmc map disk
+	gives 100 bash -c "$apt remove archipelago" # apt's status
+	says 'vlmc unmap'
+	gives 0 archipelago status
+	x vlmc unmap disk
+}
+
 scenario_remove() {
 	up
 	volume disk
-	xs "$apt remove archipelago"
+	xs "$apt remove archipelago archipelago-doc"
 	xs '[ -e /etc/archipelago/archipelago.conf ]; [ ! -e /dev/shm/archipelago ]; [ -d /srv/archip/maps ]'
 	xs '[ -z "$(systemctl list-units --no-legend --state=active "archipelago*")" ]; [ -z "$(systemctl --failed --no-legend)" ]'
 	# It comes back as it was.
@@ -65,7 +75,7 @@ scenario_remove() {
 }
 
 scenario_purge() {
-	xs "$apt purge archipelago; userdel member 2>/dev/null || true; userdel stranger 2>/dev/null || true"
+	xs "$apt purge archipelago archipelago-doc; userdel member 2>/dev/null || true; userdel stranger 2>/dev/null || true"
 	list_files >"$work/after"
 	diff "$work/before" "$work/after" >"$work/left" || true
 	# Backups of the user database come with any new user.

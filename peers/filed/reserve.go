@@ -36,7 +36,7 @@ type reserve struct {
 
 // reserveRetry is how often a reserve that was used is tried to be made again. Room may be made by
 // others, the blocker of the data for one, so nothing that happens here would tell.
-const reserveRetry = 100 * time.Millisecond
+const reserveRetry = 20 * time.Millisecond
 
 // writeTemp is temps.write, with the reserve if there is no other space: spare tells that, and that
 // directories has run.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"archipelago/internal/volume"
+	"archipelago/peers/blocker"
 	"archipelago/test/load"
 	"archipelago/test/testnode"
 )
@@ -118,6 +119,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("remove on a full disk: %v", err)
 		}
 		roomAgain(t, d, dev)
+		reserved(t, n)
 	}
 	d.checker.Forgive = nil
 	if err := underLoad(t.Context(), d, dev, func() { time.Sleep(100 * time.Millisecond) }); err != nil { // of load
@@ -144,6 +146,21 @@ func roomAgain(t *testing.T, d *disk, dev load.Device) {
 		}
 		if !forgiven(syscall.ENOSPC)(err) || time.Now().After(deadline) {
 			t.Fatalf("after a remove: %v", err)
+		}
+	}
+}
+
+// reserved waits until the stores have made their reserves again, which they do once there is room.
+func reserved(t *testing.T, n *testnode.Node) {
+	t.Helper()
+	maps := n.Config().Role("blockerm").ArchipDir
+	for deadline := time.Now().Add(testnode.Patience); ; time.Sleep(5 * time.Millisecond) {
+		st, err := os.Stat(filepath.Join(maps, ".reserve-remove"))
+		if err == nil && st.Size() == blocker.MaxAtomic {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there is room, and no reserve: %v", err)
 		}
 	}
 }

@@ -90,16 +90,12 @@ func (f *FS) Read(_ <-chan struct{}, in *fuse.ReadIn, _ []byte) (fuse.ReadResult
 	if !ok {
 		return nil, fuse.EBADF
 	}
-	n, err := h.within(in.Offset, uint64(in.Size))
-	if err != nil {
-		return nil, status(err)
-	}
-	if n == 0 {
-		return fuse.ReadResultData(nil), fuse.OK
-	}
-	io, st := h.do(xseg.OpRead, 0, in.Offset, n, nil)
+	io, st := h.transfer(xseg.OpRead, 0, in.Offset, in.Size, nil)
 	if st != fuse.OK {
 		return nil, st
+	}
+	if io == nil {
+		return fuse.ReadResultData(nil), fuse.OK
 	}
 	return readResult{io}, fuse.OK
 }
@@ -111,19 +107,40 @@ func (f *FS) Writev(_ <-chan struct{}, in *fuse.WriteIn, data [][]byte) (uint32,
 	if !ok {
 		return 0, fuse.EBADF
 	}
-	n, err := h.within(in.Offset, uint64(in.Size))
-	if err != nil {
-		return 0, status(err)
-	}
-	if n == 0 && in.Size > 0 {
-		return 0, fuse.Status(syscall.ENOSPC)
-	}
-	io, st := h.do(xseg.OpWrite, durability(in.Flags), in.Offset, n, data)
+	io, st := h.transfer(xseg.OpWrite, durability(in.Flags), in.Offset, in.Size, data)
 	if st != fuse.OK {
 		return 0, st
 	}
+	if io == nil {
+		return 0, fuse.Status(syscall.ENOSPC)
+	}
+	n := len(io.Data())
 	io.Put()
 	return uint32(n), fuse.OK
+}
+
+// transfer reads or writes what lies within the volume of a range; nil: nothing does.
+func (h *file) transfer(op, flags uint32, off uint64, size uint32, data [][]byte) (IO, fuse.Status) {
+	for {
+		n, err := h.within(off, uint64(size))
+		if err != nil {
+			return nil, status(err)
+		}
+		if n == 0 {
+			return nil, fuse.OK
+		}
+		io, st := h.do(op, flags, off, n, data)
+		// A volume that was cut since its size was asked for refuses what lies behind its end now.
+		if st != fuse.EINVAL || !h.cut(off+n) {
+			return io, st
+		}
+	}
+}
+
+// cut says whether the volume ends before an offset now.
+func (h *file) cut(end uint64) bool {
+	_, info, err := h.fs.describe(context.Background(), h.inode.id)
+	return err == nil && uint64(info.Size) < end
 }
 
 // durability is FUA for a file that was opened with O_SYNC or O_DSYNC.

@@ -57,5 +57,6 @@ func startHolder(cfg *config.Config, name string) (int, error) {
 		// It has ended, or does so now that nobody listens.
 		return 0, errors.Join(fmt.Errorf("it didn't begin; see %s", log.Name()), err, cmd.Process.Kill(), cmd.Wait())
 	}
-	return cmd.Process.Pid, errors.Join(out.Close(), cmd.Process.Release())
+	pid := cmd.Process.Pid // gone after Release
+	return pid, errors.Join(out.Close(), cmd.Process.Release())
 }

@@ -6,12 +6,13 @@ import (
 	"archipelago/peers/mapper"
 )
 
-// call is one operation at the blocker, of a piece or of a merge.
+// call is one operation at the blocker, of a piece, of a merge or of a flush.
 type call struct {
 	blocker.Op
-	next  *call
-	piece *piece
-	merge *object
+	next   *call
+	piece  *piece
+	merge  *object
+	synced *volume
 }
 
 // newCall returns a cleared call.
@@ -62,7 +63,7 @@ func (e *Engine) nextCall() *call {
 
 // callDone takes the result of a call; the last one of a piece lets it go on.
 func (e *Engine) callDone(c *call) {
-	p, o, err, missing := c.piece, c.merge, c.Err, ""
+	p, o, v, err, missing := c.piece, c.merge, c.synced, c.Err, ""
 	e.underWay--
 	if blocker.Errno(err) == errNoObject {
 		if missing = c.Name; c.Kind == blocker.Copy {
@@ -71,8 +72,12 @@ func (e *Engine) callDone(c *call) {
 	}
 	c.next = e.freeCalls
 	e.freeCalls = c
-	if o != nil {
+	switch {
+	case o != nil:
 		e.mergeCopied(o, err)
+		return
+	case v != nil:
+		e.flushEnded(v, err)
 		return
 	}
 	if err != nil && p.err == nil {

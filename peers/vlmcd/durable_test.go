@@ -17,6 +17,74 @@ func (w *world) cutPower() {
 	w.kill()
 }
 
+// countSyncs counts the syncs that the engine asks the store for from now on.
+func (w *world) countSyncs() *int {
+	n := 0
+	w.fail = func(op *blocker.Op) error {
+		if op.Kind == blocker.Sync {
+			n++
+		}
+		return nil
+	}
+	return &n
+}
+
+// TestFlushWithoutTheMapper: where the map is durable a flush syncs the data and asks nobody else;
+// what came into the map since the last one is the mapper's.
+func TestFlushWithoutTheMapper(t *testing.T) {
+	c := newClient(t, 256*kib, 64*kib)
+	w := c.w
+	flush := func(what string, mapperFlushes, syncs int) {
+		t.Helper()
+		before, n := w.maps.counts[mapper.Flush], w.countSyncs()
+		c.must(Op{Kind: Flush})
+		if got := w.maps.counts[mapper.Flush] - before; got != mapperFlushes || *n != syncs {
+			t.Errorf("%s: %d flushes of the mapper and %d syncs, want %d and %d", what, got, *n, mapperFlushes, syncs)
+		}
+	}
+	c.must(writeOf(0, 64*kib, 1))
+	flush("after a first write", 1, 0)
+	c.must(writeOf(0, 64*kib, 2))
+	flush("after a write in place", 0, 1)
+	c.must(writeOf(64*kib, 64*kib, 3))
+	flush("after another first write", 1, 0)
+	c.must(writeOf(64*kib, 64*kib, 4))
+	c.must(Op{Kind: Discard, Length: 64 * kib})
+	flush("after a discard", 1, 0)
+	c.must(writeOf(64*kib, 512, 5))
+	flush("after a write in place", 0, 1)
+	c.snapshot("s")
+	flush("after a snapshot", 1, 0)
+	c.must(writeOf(64*kib, 4*kib, 6))
+	flush("after a first write over the snapshot", 1, 0)
+	c.must(writeOf(64*kib, 4*kib, 7))
+	flush("at last", 0, 1)
+	w.store = w.store.PowerCut(func(int) int { return 0 })
+	w.maps.powerCut()
+	w.kill()
+	c.expect(0, 64*kib, 0)
+	c.expect(64*kib, 4*kib, 7)
+	c.must(writeOf(64*kib, 4*kib, 8))
+	flush("of an engine that is new", 1, 0)
+}
+
+// TestFailedSyncFailsTheFlush: also where the mapper isn't asked.
+func TestFailedSyncFailsTheFlush(t *testing.T) {
+	c := newClient(t, 64*kib, 64*kib)
+	c.must(writeOf(0, 64*kib, 1))
+	c.must(Op{Kind: Flush})
+	c.must(writeOf(0, 512, 2))
+	c.w.fail = func(op *blocker.Op) error {
+		if op.Kind == blocker.Sync {
+			return errors.New("broken")
+		}
+		return nil
+	}
+	if op := c.do(Op{Kind: Flush}); op.Err == nil || !strings.Contains(op.Err.Error(), "flush volume") {
+		t.Errorf("flush over a broken disk: %v", op.Err)
+	}
+}
+
 // TestFUA: whatever state an object is in, what was written to it with FUA survives a power cut
 // that takes all that wasn't synced.
 func TestFUA(t *testing.T) {

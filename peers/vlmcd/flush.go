@@ -3,6 +3,7 @@ package vlmcd
 import (
 	"fmt"
 
+	"archipelago/peers/blocker"
 	"archipelago/peers/mapper"
 )
 
@@ -20,6 +21,10 @@ func (e *Engine) joinFlush(op *Op) {
 func (e *Engine) sendFlush(v *volume) {
 	v.flushNow = v.flushNext.take()
 	v.flushing, v.flushSeq = true, v.commitSeq
+	if v.mapIsDurable() {
+		e.syncData(v)
+		return
+	}
 	name, ok := e.renamed[v.uuid]
 	if !ok {
 		name = string(v.flushNow.head.Name)
@@ -28,10 +33,24 @@ func (e *Engine) sendFlush(v *volume) {
 		Op: mapper.Op{Kind: mapper.Flush, Volume: v.uuid, Name: name}})
 }
 
-func (e *Engine) flushAnswered(q *question) {
-	v := q.vol
+// mapIsDurable says that every entry that was committed, or read, is covered by a good flush: what
+// was acknowledged since went into objects that the durable map names.
+func (v *volume) mapIsDurable() bool { return v.open && !v.uncached() && v.commitSeq <= v.flushed }
+
+// syncData is a flush without the mapper, which would do the same and find nothing to store.
+func (e *Engine) syncData(v *volume) {
+	c := e.newCall()
+	c.Op = blocker.Op{Kind: blocker.Sync, Volume: v.uuid, Term: v.info.Term, Done: c.Done}
+	c.synced = v
+	e.underWay++
+	e.cfg.Blocks.Submit(&c.Op)
+}
+
+func (e *Engine) flushAnswered(q *question) { e.flushEnded(q.vol, q.Err) }
+
+func (e *Engine) flushEnded(v *volume, err error) {
 	v.flushing = false
-	if q.Err == nil {
+	if err == nil {
 		v.flushed = max(v.flushed, v.flushSeq)
 	}
 	covered := v.flushNow.take()
@@ -40,7 +59,7 @@ func (e *Engine) flushAnswered(q *question) {
 	}
 	for op := covered.pop(); op != nil; op = covered.pop() {
 		v.running--
-		e.afterFlush(op, q.Err)
+		e.afterFlush(op, err)
 	}
 	e.drained(v)
 	e.forget(v)

@@ -26,27 +26,44 @@ const (
 )
 
 // Run serves a role of type mapperd until ctx ends: that is a clean stop, and no error.
+//
+// Requests that come while it stops aren't answered: an error would reach a guest. They are left as
+// a killed process leaves them, and their clients push them again to the successor. For that the
+// port stays bound, on a loop that runs on, until the process ends: the caller MUST end it.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 	p, err := peer.Join(cfg, role)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Leave()) }()
-	err = serve(ctx, p)
+	g := &gate{kept: make(chan struct{}), rested: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- errors.Join(serve(ctx, p, g), p.Leave()) }()
+	err = g.wait(ended)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // stopped while it was starting
 	}
 	return err
 }
 
-func serve(ctx context.Context, p *peer.Peer) error {
+// wait returns how the service ended, or nil when only requests that it won't answer keep it.
+func (g *gate) wait(ended chan error) error {
+	for _, done := range []chan struct{}{g.kept, g.rested} {
+		select {
+		case err := <-ended:
+			return err
+		case <-done:
+		}
+	}
+	return nil
+}
+
+func serve(ctx context.Context, p *peer.Peer, g *gate) error {
 	loop, err := p.NewLoop()
 	if err != nil {
 		return err
 	}
 	// The port first: it is free only when a predecessor has ended, which had the locks and the
 	// pending logs.
-	g := &gate{}
 	port, err := loop.Bind(ctx, xseg.PortNo(p.Role.PortStart), xseg.BindOptions{
 		Role: p.Role.Name, Handler: g.serve,
 	})
@@ -64,23 +81,57 @@ func serve(ctx context.Context, p *peer.Peer) error {
 			}
 			return err
 		},
-		Stopping: func() { stop(p, e, peer.Replaced(ctx)) },
+		Stopping: func() {
+			defer close(g.rested)
+			g.leave(loop)
+			stop(p, e, peer.Replaced(ctx))
+		},
 	})
 	return err
 }
 
-// gate keeps the requests that come before the engine is there. On the loop only.
+// gate keeps the requests that come before the engine is there, and those that come when it goes.
+// On the loop only, but for the channels.
 type gate struct {
 	handler xseg.Handler
 	early   []*xseg.Request
+	leaving bool
+	kept    chan struct{} // closed when a request is there that won't be answered
+	rested  chan struct{} // closed when all others have been
 }
 
 func (g *gate) serve(r *xseg.Request) {
+	if g.leaving {
+		g.keep()
+		return
+	}
 	if g.handler == nil {
 		g.early = append(g.early, r)
 		return
 	}
 	g.handler(r)
+}
+
+// leave begins to keep requests. A loop that has failed won't run it, so the wait has an end.
+func (g *gate) leave(loop *xseg.Loop) {
+	closed := make(chan struct{})
+	loop.Post(func() {
+		g.leaving = true
+		close(closed)
+	})
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
+	}
+}
+
+// keep notes that a request is left to the successor.
+func (g *gate) keep() {
+	select {
+	case <-g.kept:
+	default:
+		close(g.kept)
+	}
 }
 
 func (g *gate) open(h xseg.Handler) {

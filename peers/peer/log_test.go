@@ -168,3 +168,25 @@ func FuzzJournalField(f *testing.F) {
 		}
 	})
 }
+
+// TestDebugSignal: a peer says what it uses, whatever its log level.
+func TestDebugSignal(t *testing.T) {
+	r, w := io.Pipe()
+	defer r.Close()
+	p := &Peer{Log: NewLog(w, 1, "vlmcd")}
+	defer p.watchDebug()()
+	if err := syscall.Kill(os.Getpid(), DebugSignal); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 500)
+	n, err := r.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid, goroutines, files int
+	_, rest, _ := strings.Cut(string(line[:n]), "msg=use ")
+	if _, err := fmt.Sscanf(rest, "pid=%d goroutines=%d descriptors=%d", &pid, &goroutines, &files); err != nil ||
+		pid != os.Getpid() || goroutines < 2 || files < 3 {
+		t.Errorf("%s: %v", line[:n], err)
+	}
+}

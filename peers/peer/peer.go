@@ -89,6 +89,7 @@ func (p *Peer) Serve(ctx context.Context, hooks Hooks) error {
 		return fmt.Errorf("role %s: %w", p.Role.Name, err)
 	}
 	defer notify.close()
+	defer p.watchDebug()()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 

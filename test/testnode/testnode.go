@@ -42,6 +42,8 @@ type Options struct {
 	Dir string   // the node's directory; "" = a new one
 	Bin string   // where the binaries lie; "" = those of EnvBin, or else built from this tree
 	Env []string // added to the environment of all its processes
+	// Args are added to the command line of `archipelago run`.
+	Args []string
 }
 
 // EnvBin names a directory with other binaries, for tests that run themselves against faulty ones.
@@ -112,7 +114,7 @@ func StartWith(t testing.TB, o Options) *Node {
 // Run starts the node (again) and waits for its ready line.
 func (n *Node) Run() {
 	n.t.Helper()
-	n.cmd = exec.Command(n.binary("archipelago"), "run", "-d", n.Dir)
+	n.cmd = exec.Command(n.binary("archipelago"), append([]string{"run", "-d", n.Dir}, n.opts.Args...)...)
 	n.cmd.Env = append(os.Environ(), n.opts.Env...)
 	n.cmd.Stderr = n.log
 	out, err := n.cmd.StdoutPipe()
@@ -178,6 +180,17 @@ func (n *Node) KillAll() {
 	for _, pid := range pids[1:] {
 		waitGone(n.t, pid)
 	}
+}
+
+// KillSupervisor sends SIGKILL to the supervisor alone and waits for its end, not for that of its
+// peers.
+func (n *Node) KillSupervisor() {
+	n.t.Helper()
+	if err := n.cmd.Process.Kill(); err != nil {
+		n.t.Fatal(err)
+	}
+	_ = n.cmd.Wait() // "signal: killed"
+	n.cmd = nil
 }
 
 func waitGone(t testing.TB, pid int) {

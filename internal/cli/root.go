@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"archipelago/internal/config"
 	"archipelago/internal/version"
+	"archipelago/xseg"
 )
 
 // App is what the commands of one program share: the flags that every command has.
@@ -112,10 +114,21 @@ func wantsJSON(args []string) bool {
 	return slices.Contains(args, "--json") || slices.Contains(args, "--json=true")
 }
 
+// explainVersion adds to the error of a segment that programs of another version made what can be
+// done: the numbers alone help nobody who is in the middle of an upgrade.
+func explainVersion(program string, err error) error {
+	if !errors.Is(err, xseg.ErrVersion) {
+		return err
+	}
+	return fmt.Errorf("%w\nthis is %s %s, and the node runs programs of another version: use those, or stop the node "+
+		"and start it with these", err, program, version.String())
+}
+
 // Report writes err (nothing for nil) and returns its exit status. An error with an empty text was
 // told already.
 func Report(w io.Writer, program string, asJSON bool, err error) int {
 	code := ExitCode(err)
+	err = explainVersion(program, err)
 	if err == nil || err.Error() == "" {
 		return code
 	}

@@ -16,8 +16,8 @@ const (
 	progressWidth = 30
 )
 
-// Progress shows on a terminal how far a transfer is; elsewhere it shows nothing. Add is safe for
-// use by many goroutines.
+// Progress shows on a terminal how far a transfer is; elsewhere it shows nothing. Add and End are
+// safe for use by many goroutines.
 type Progress struct {
 	w     io.Writer
 	label string
@@ -25,6 +25,7 @@ type Progress struct {
 	start time.Time
 	done  atomic.Int64
 	stop  chan struct{}
+	once  sync.Once
 	ended sync.WaitGroup
 }
 
@@ -40,10 +41,29 @@ func NewProgress(w io.Writer, label string, total int64) *Progress {
 // Add says that n more bytes are done.
 func (p *Progress) Add(n int64) { p.done.Add(n) }
 
-// End takes the bar away. Call once.
+// End takes the bar away for good. Further calls do nothing.
 func (p *Progress) End() {
-	close(p.stop)
+	p.once.Do(func() { close(p.stop) })
 	p.ended.Wait()
+}
+
+// Before returns a writer to w that takes the bar away before anything is written, if w is a
+// terminal too: bar and data would be mixed there.
+func (p *Progress) Before(w io.Writer) io.Writer {
+	if !IsTerminal(w) {
+		return w
+	}
+	return &afterBar{p, w}
+}
+
+type afterBar struct {
+	bar *Progress
+	w   io.Writer
+}
+
+func (a *afterBar) Write(b []byte) (int, error) {
+	a.bar.End()
+	return a.w.Write(b)
 }
 
 func (p *Progress) run() {

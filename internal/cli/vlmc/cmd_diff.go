@@ -21,7 +21,9 @@ func newDiffCommand(app *cli.App) *cobra.Command {
 		Args:    cli.Args("OTHER", "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
-				return app.Print(cmd, func(p *cli.Printer) error { return diff(ctx, c, p, args[1], args[0]) })
+				bar := newBar(cmd, "diff")
+				defer bar.End()
+				return app.Print(cmd, func(p *cli.Printer) error { return diff(ctx, c, p, bar, args[1], args[0]) })
 			})
 		},
 	}
@@ -29,7 +31,7 @@ func newDiffCommand(app *cli.App) *cobra.Command {
 
 const diffRow = "%16v  %16v  %s"
 
-func diff(ctx context.Context, c *volume.Client, p *cli.Printer, name, other string) error {
+func diff(ctx context.Context, c *volume.Client, p *cli.Printer, bar *cli.Progress, name, other string) error {
 	if !p.JSON() {
 		p.Linef(diffRow, "OFFSET", "LENGTH", "KIND")
 	}
@@ -45,7 +47,10 @@ func diff(ctx context.Context, c *volume.Client, p *cli.Printer, name, other str
 		}
 	}
 	var last mapper.Range
+	seen := int64(0)
 	err := c.Diff(ctx, name, other, func(r mapper.Range) error {
+		bar.Add(r.Offset + r.Length - seen)
+		seen = r.Offset + r.Length
 		if last.Length > 0 && r.Kind == last.Kind && r.Offset == last.Offset+last.Length {
 			last.Length += r.Length // a page ended inside it
 			return nil

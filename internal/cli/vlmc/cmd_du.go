@@ -33,7 +33,9 @@ func newDuCommand(app *cli.App) *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onNode(cmd, app, func(ctx context.Context, c *volume.Client) error {
-				return app.Print(cmd, func(p *cli.Printer) error { return du(ctx, cmd, c, p, args) })
+				bar := newBar(cmd, "du")
+				defer bar.End()
+				return app.Print(cmd, func(p *cli.Printer) error { return du(ctx, cmd, c, p, bar, args) })
 			})
 		},
 	}
@@ -41,16 +43,16 @@ func newDuCommand(app *cli.App) *cobra.Command {
 
 const duRow = "%10s  %10s  %10s  %10s  %s"
 
-func du(ctx context.Context, cmd *cobra.Command, c *volume.Client, p *cli.Printer, names []string) error {
+func du(ctx context.Context, cmd *cobra.Command, c *volume.Client, p *cli.Printer, bar *cli.Progress, names []string) error {
 	if !p.JSON() {
 		p.Linef(duRow, "SIZE", "ALLOCATED", "EXCLUSIVE", "SHARED", "NAME")
 	}
 	if len(names) == 1 {
-		return duOne(ctx, c, p, names[0])
+		return duOne(ctx, c, p, bar, names[0])
 	}
 	rep := partly{cmd: cmd}
 	one := func(name string) error {
-		err := duOne(ctx, c, p, name)
+		err := duOne(ctx, c, p, bar, name)
 		if len(names) == 0 && errors.Is(err, mapper.ErrNotFound) {
 			return nil // removed meanwhile
 		}
@@ -67,7 +69,7 @@ func du(ctx context.Context, cmd *cobra.Command, c *volume.Client, p *cli.Printe
 	return rep.end(nil)
 }
 
-func duOne(ctx context.Context, c *volume.Client, p *cli.Printer, name string) error {
+func duOne(ctx context.Context, c *volume.Client, p *cli.Printer, bar *cli.Progress, name string) error {
 	info, err := c.Info(ctx, name)
 	if err != nil {
 		return err
@@ -76,6 +78,7 @@ func duOne(ctx context.Context, c *volume.Client, p *cli.Printer, name string) e
 	if err != nil {
 		return err
 	}
+	bar.Add(info.Size)
 	if p.JSON() {
 		p.Object(usage{name, info.Size, u.Allocated, u.Exclusive, u.Shared, u.Objects})
 		return nil
@@ -83,6 +86,15 @@ func duOne(ctx context.Context, c *volume.Client, p *cli.Printer, name string) e
 	p.Linef(duRow, cli.FormatSize(info.Size), cli.FormatSize(u.Allocated), cli.FormatSize(u.Exclusive),
 		cli.FormatSize(u.Shared), name)
 	return nil
+}
+
+// newBar begins to show how many bytes of volumes a command has gone through. What it prints to a
+// terminal ends the bar.
+func newBar(cmd *cobra.Command, label string) *cli.Progress {
+	bar := cli.NewProgress(cmd.ErrOrStderr(), label, 0)
+	cmd.SetOut(bar.Before(cmd.OutOrStdout()))
+	cmd.SetErr(bar.Before(cmd.ErrOrStderr()))
+	return bar
 }
 
 // partly gathers the failures of a command that goes on after one.

@@ -41,6 +41,7 @@ const (
 	OpUsage         uint32 = abi.OpUsage
 	OpDiff          uint32 = abi.OpDiff
 	OpSnapshotGroup uint32 = abi.OpSnapshotGroup
+	OpTrace         uint32 = abi.OpTrace
 )
 
 // Flags of requests: those of abi.h.

@@ -91,6 +91,7 @@ enum xseg_op {
 	XSEG_OP_USAGE = 45,
 	XSEG_OP_DIFF = 46,
 	XSEG_OP_SNAPSHOT_GROUP = 47,
+	XSEG_OP_TRACE = 48,	/* the latest requests of a volume, from number OFFSET on */
 };
 
 enum xseg_request_flags {

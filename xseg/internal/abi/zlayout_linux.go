@@ -73,6 +73,7 @@ const (
 	OpUsage         = 45
 	OpDiff          = 46
 	OpSnapshotGroup = 47
+	OpTrace         = 48
 )
 
 // enum xseg_request_flags

@@ -35,6 +35,7 @@ type conn struct {
 	// paused is the write in whose data the reading was stopped, or has to begin. The reader sets it;
 	// its errno changes under mu.
 	paused *pausedWrite
+	unsent []byte // of the replies: what a successor has to send first
 
 	in   *input // reader only, but for stop
 	out  output // of whoever has set writing
@@ -45,6 +46,8 @@ type conn struct {
 	// held counts bytes of data that are kept for the client: in buffers of the backend, or moved
 	// from there to the heap. The reader adds; what is taken away under mu wakes it up.
 	held atomic.Int64
+	// leaving: a sender that waits for the client gives up.
+	leaving atomic.Bool
 	// unmapped: that the map can't be read was reported.
 	unmapped atomic.Bool
 
@@ -52,6 +55,7 @@ type conn struct {
 	cond    sync.Cond // inflight or held went down, dead was set, or the server gave up
 	queue   []reply
 	writing bool // somebody is sending, or about to
+	left    bool // the sender has given up: what is unsent is a successor's
 	marked  bool // there is something to flush at the end of a batch
 	stalled bool // the client takes nothing: keep no buffers for it
 	waiting bool // somebody waits on cond
@@ -75,6 +79,7 @@ func (s *Server) newConn(ctx context.Context, uc *net.UnixConn, log *slog.Logger
 
 // run serves the connection until it ends, and logs why if that was no orderly end.
 func (c *conn) run() {
+	c.flush() // what a predecessor has left
 	err := c.serve()
 	if errors.Is(err, errHandOver) {
 		if c.park() {

@@ -3,14 +3,15 @@ package nbdd
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"archipelago/internal/nbd"
 )
 
 // An orderly restart keeps clients: the server stops reading, ends the requests under way, sends
 // their answers, and gives the sockets to whoever keeps them for its successor, with the sessions'
-// state beside them. Nothing is in doubt then: what isn't answered wasn't read, but for a write
-// whose data has come in part; that one goes over with what came of it.
+// state beside them. Nothing is in doubt then: what isn't answered wasn't read. Two things go over in
+// part: a write whose data is still coming, and answers that the client doesn't take.
 
 // errGone says that a session can't go on because its volume isn't there any more.
 var errGone = errors.New("the name belongs to another volume now")
@@ -18,15 +19,84 @@ var errGone = errors.New("the name belongs to another volume now")
 // park ends the part of this server in a connection: what is under way is ended and answered, and
 // Server.parked has it. false: that wasn't possible in time, or the connection is broken.
 func (c *conn) park() bool {
+	// A client that takes its replies needs no more time than this; others must not wait for one
+	// that doesn't.
+	impatient := time.AfterFunc(c.srv.limits.Stall, func() {
+		c.leaving.Store(true)
+		_ = c.uc.SetWriteDeadline(time.Unix(1, 0)) // fails on a closed socket only
+	})
+	defer impatient.Stop()
 	c.flush()
-	c.waitInflight(0)
-	c.mu.Lock()
-	ok := !c.dead && c.inflight.Load() == 0
-	c.mu.Unlock()
-	if ok {
-		c.srv.keepParked(c)
+	if !c.settled() {
+		return false
 	}
-	return ok
+	c.takeUnsent()
+	c.srv.keepParked(c)
+	return true
+}
+
+// settled waits until the backend has nothing of this connection any more, and all replies are sent
+// or never will be by this server. false: it takes too long, or the connection is broken.
+func (c *conn) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = true
+	for !c.dead && c.ctx.Err() == nil && !c.isSettled() {
+		c.cond.Wait()
+	}
+	c.waiting = false
+	return !c.dead && c.ctx.Err() == nil
+}
+
+// isSettled: see settled. Precondition: conn.mu is held.
+func (c *conn) isSettled() bool {
+	n := c.inflight.Load()
+	if c.left {
+		return n == c.answered()
+	}
+	return n == 0 && !c.writing && len(c.queue) == 0
+}
+
+// answered is how many requests have all their replies queued. Preconditions: conn.mu is held,
+// nobody sends.
+func (c *conn) answered() (n int64) {
+	for _, replies := range [][]reply{c.out.batch[c.out.done:], c.queue} {
+		for i := range replies {
+			if replies[i].final {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// abandonSending notes that nobody sends any more.
+func (c *conn) abandonSending() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	c.cond.Broadcast()
+}
+
+// takeUnsent copies what the client hasn't taken and gives back all that it is in. Precondition:
+// settled.
+func (c *conn) takeUnsent() {
+	c.mu.Lock()
+	left := c.left
+	c.mu.Unlock()
+	if !left {
+		return // all was sent
+	}
+	o := &c.out
+	for _, replies := range [][]reply{o.batch[o.done:], c.queue} {
+		for i := range replies {
+			q := &replies[i]
+			c.unsent = append(append(c.unsent, q.head[:q.size]...), q.payload...)
+		}
+		c.release(replies)
+	}
+	c.unsent = c.unsent[o.sent:]
+	o.done, c.queue = len(o.batch), nil
 }
 
 // pauseWrite leaves a write to the successor: from off on, where the piece begins whose data hasn't
@@ -80,7 +150,7 @@ func (c *conn) session(inode uint64) session {
 	return session{
 		inode: inode, phase: c.phase, noZeroes: c.noZeroes, structured: c.structured,
 		contexts: c.contexts, id: c.info.ID, export: c.info.Name, metaExport: c.metaExport,
-		owed: uint64(c.in.owed), paused: c.paused, unread: c.in.buffered(),
+		owed: uint64(c.in.owed), paused: c.paused, unread: c.in.buffered(), unsent: c.unsent,
 	}
 }
 
@@ -93,4 +163,10 @@ func (c *conn) adopt(s *session) {
 	c.paused = s.paused
 	c.in.owed = int(s.owed)
 	c.in.unread(s.unread)
+	if n := len(s.unsent); n > 0 {
+		// Whatever the budget says: it was kept before.
+		c.srv.heap.give(-n)
+		q := c.push(false)
+		q.size, q.payload, q.heap = 0, s.unsent, n
+	}
 }

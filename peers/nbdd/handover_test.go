@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -319,6 +320,58 @@ func TestBusyClientAtARestart(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	talk(t, raw, nbd.Request{Length: 512}.Append(nil), nbd.SimpleSize+512)
+}
+
+// TestRestartBesideAClientThatReadsNothing: it gets its replies later, from the successors, and
+// nobody waits for it.
+func TestRestartBesideAClientThatReadsNothing(t *testing.T) {
+	const size = 1 << 20
+	e := newExport("disk", 16*size, 64)
+	fill(rand.New(rand.NewPCG(*seed, 12)), e.data)
+	b := newMemory(e)
+	h, s := keeping(t, Limits{Grace: patience, Stall: 20 * time.Millisecond}, b)
+	lazy := h.raw()
+	begin(t, lazy, "disk", true)
+	const n = 12
+	for i := range n {
+		talk(t, lazy, nbd.Request{Cookie: uint64(i), Offset: uint64(i) * size, Length: size}.Append(nil), 0)
+	}
+	c := h.dial("disk", noOptions)
+	for range 3 {
+		began := time.Now()
+		h = s.restart(s.restart(h, b), b)
+		if err := c.ReadAt(testContext(t), make([]byte, 4096), 0); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > patience/2 {
+			t.Errorf("the restart took %v", took)
+		}
+		talk(t, lazy, nbd.Request{Command: nbd.CmdFlush, Cookie: 77}.Append(nil), 0)
+	}
+	reads, flushes := 0, 0
+	for reads < n || flushes < 3 {
+		head := nextHead(t, lazy)
+		if !head.Structured {
+			flushes++
+			continue
+		}
+		data := talk(t, lazy, nil, int(head.Length))[8:]
+		if i := head.Cookie; !bytes.Equal(data, e.data[i*size:][:size]) {
+			t.Fatalf("read %d got other bytes", i)
+		}
+		reads++
+	}
+}
+
+// nextHead reads the head of a reply of either kind.
+func nextHead(t testing.TB, conn net.Conn) nbd.ReplyHead {
+	t.Helper()
+	b := talk(t, conn, nil, 4)
+	n, err := nbd.HeadSize(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nbd.DecodeHead(append(b, talk(t, conn, nil, n-4)...))
 }
 
 func FuzzState(f *testing.F) {

@@ -27,6 +27,7 @@ const stateMagic uint64 = 0x444e414844424e41
 //	0 inode of the socket u64   8 phase u8   9 flags u8   10 contexts u8   11 paused u8
 //	12 owed u64   20 volume's UUID   36 cookie u64   44 offset u64   52 length u32   56 flags u16
 //	58 at u64   66 errno u32   70 export: string   … contexts' export: string   … unread: bytes
+//	… unsent: bytes
 type session struct {
 	inode      uint64 // of the socket: says which descriptor belongs to this
 	phase      phase
@@ -39,6 +40,7 @@ type session struct {
 	owed       uint64 // bytes of the stream that belong to a request that was answered already
 	paused     *pausedWrite
 	unread     []byte // what was read of the stream and not worked off
+	unsent     []byte // of replies: what the client hasn't taken
 }
 
 // pausedWrite is a write whose data has come in part.
@@ -112,7 +114,8 @@ func (s *session) append(b []byte) []byte {
 	b = le.AppendUint32(le.AppendUint64(b, w.at), uint32(w.errno))
 	b = append(le.AppendUint16(b, uint16(len(s.export))), s.export...)
 	b = append(le.AppendUint16(b, uint16(len(s.metaExport))), s.metaExport...)
-	return append(le.AppendUint32(b, uint32(len(s.unread))), s.unread...)
+	b = append(le.AppendUint32(b, uint32(len(s.unread))), s.unread...)
+	return append(le.AppendUint32(b, uint32(len(s.unsent))), s.unsent...)
 }
 
 // parseState reads what appendState wrote. errStateVersion: another version wrote it.
@@ -143,7 +146,7 @@ func parseState(b []byte) ([]session, error) {
 	return sessions, nil
 }
 
-// parse reads one session and returns what follows it. unread lies in b.
+// parse reads one session and returns what follows it. unread and unsent lie in b.
 func (s *session) parse(b []byte) (rest []byte, err error) {
 	if len(b) < sessionHead {
 		return nil, fmt.Errorf("%w: session of %d bytes", errState, len(b))
@@ -163,6 +166,9 @@ func (s *session) parse(b []byte) (rest []byte, err error) {
 	}
 	if err == nil {
 		s.unread, rest, err = cut(rest, 4)
+	}
+	if err == nil {
+		s.unsent, rest, err = cut(rest, 4)
 	}
 	s.export, s.metaExport = string(export), string(meta)
 	if err == nil {

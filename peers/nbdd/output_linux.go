@@ -107,6 +107,9 @@ func (c *conn) nextBatch() bool {
 	o.batch, o.done, c.queue = c.queue, 0, o.batch[:0]
 	c.stalled = false
 	c.writing = len(o.batch) > 0 || o.wait
+	if c.waiting && !c.writing {
+		c.cond.Broadcast()
+	}
 	return len(o.batch) > 0
 }
 

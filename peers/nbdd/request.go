@@ -95,6 +95,9 @@ func (p *part) ended() {
 			c.cond.Broadcast()
 		}
 	}
+	if c.left {
+		c.cond.Broadcast() // nobody sends; there is one reply more to hand over
+	}
 	mark := !c.marked && len(c.queue) > 0
 	c.marked = c.marked || mark
 	c.mu.Unlock()

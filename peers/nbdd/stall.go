@@ -2,6 +2,7 @@ package nbdd
 
 import (
 	"errors"
+	"os"
 	"time"
 )
 
@@ -9,12 +10,17 @@ import (
 var errBudget = errors.New("client stalled, and the memory for stalled clients is used up")
 
 // drain sends what flush could not, waiting for the client. If the client takes nothing for a
-// while, what waits for it moves to the heap, so that it keeps no buffers from others.
+// while, what waits for it moves to the heap, so that it keeps no buffers from others. If a successor
+// is to send it, drain gives up, and stays the one who writes: so nobody does any more.
 func (c *conn) drain() {
 	for {
 		c.out.wait = true
-		c.pumpWaiting()
+		sent := c.pumpWaiting()
 		c.out.wait = false
+		if !sent {
+			c.abandonSending()
+			return
+		}
 		// A deadline that was left behind would send the next writes here again.
 		if err := c.uc.SetWriteDeadline(time.Time{}); err != nil {
 			c.kill(err)
@@ -26,11 +32,15 @@ func (c *conn) drain() {
 	}
 }
 
-func (c *conn) pumpWaiting() {
+// pumpWaiting sends until nothing is queued; false: it was told to leave.
+func (c *conn) pumpWaiting() bool {
 	for {
 		before := c.out.total
 		if c.pump() == nil {
-			return
+			return true
+		}
+		if c.leaving.Load() {
+			return false
 		}
 		if c.out.total == before {
 			c.spill()
@@ -47,7 +57,11 @@ func (c *conn) setDeadline() error {
 	if holdsParts(c.out.batch[c.out.done:]) {
 		deadline = time.Now().Add(c.srv.limits.Stall)
 	}
-	return c.uc.SetWriteDeadline(deadline)
+	err := c.uc.SetWriteDeadline(deadline)
+	if c.leaving.Load() { // whoever set that sets a deadline next, which this one may have replaced
+		return os.ErrDeadlineExceeded
+	}
+	return err
 }
 
 func holdsParts(replies []reply) bool {

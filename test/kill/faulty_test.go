@@ -21,18 +21,23 @@ var troubled = []change{
 	{"peers/filed/trouble.go", "", ""},
 }
 
-// faulty builds the named commands with changes and returns a directory with these and with all
-// the others as they are.
-func faulty(t *testing.T, changes []change, commands ...string) (bin string) {
+// faulty builds the named commands with changes into a directory, with all the others as they are.
+func faulty(t *testing.T, bin string, changes []change, commands ...string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin = testnode.TempDir(t)
 	good := filepath.Dir(testnode.Binary(t, "archipelago"))
-	for _, name := range []string{"vlmc", "xseg", "archip-filed", "archip-mapperd", "archip-vlmcd", "archip-nbdd"} {
-		if err := os.Symlink(filepath.Join(good, name), filepath.Join(bin, name)); err != nil {
+	entries, err := os.ReadDir(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() == "archipelago" {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(good, e.Name()), filepath.Join(bin, e.Name())); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +55,6 @@ func faulty(t *testing.T, changes []change, commands ...string) (bin string) {
 			t.Fatalf("build %s: %v\n%s", name, err, out)
 		}
 	}
-	return bin
 }
 
 // writeOverlay writes the changed files and the table that go build takes.

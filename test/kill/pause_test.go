@@ -31,7 +31,7 @@ func TestPauses(t *testing.T) {
 	go func() { done <- s.left.checker.Run(ctx, dev, workers, seed) }()
 	for _, role := range []string{"blockerb", "blockerm", "mapperd", "vlmcd", "nbdd"} {
 		var xsegPauses, nbdPauses []time.Duration
-		for range strikes(15, 100) / 5 {
+		for range strikes(10, 100) / 5 {
 			rest(t, s)
 			s.left.timed.Longest()
 			s.net.timed.Longest()

@@ -57,7 +57,8 @@ func TestPlantedFaults(t *testing.T) {
 const tries = 5
 
 func (f fault) mustBeFound(t *testing.T) {
-	bin := faulty(t, append(troubled[:len(troubled):len(troubled)], f.changes...),
+	bin := testnode.TempDir(t)
+	faulty(t, bin, append(troubled[:len(troubled):len(troubled)], f.changes...),
 		"archip-filed", "archip-mapperd", "archip-vlmcd", "archip-nbdd")
 	for try := 1; try <= tries; try++ {
 		cmd := exec.Command(os.Args[0], "-test.run=^"+f.in+"$", "-test.v", "-test.timeout=120s")

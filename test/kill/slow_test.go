@@ -19,7 +19,7 @@ import (
 func TestSlowStorm(t *testing.T) {
 	bin := os.Getenv(testnode.EnvBin)
 	if os.Getenv(planted) == "" {
-		bin = faulty(t, troubled, "archip-filed")
+		bin = sickBin(t)
 	}
 	n := startSick(t, bin)
 	s := &storm{t: t, n: n.Node, rng: seeded(t)}

@@ -87,8 +87,7 @@ func underLoad(ctx context.Context, d *disk, dev load.Device, f func()) error {
 // TestStoreFailsNowAndThen: a store that returns EIO now and then, before or after it has done what
 // it was asked for, costs the requests that it hits, and nothing that was acknowledged.
 func TestStoreFailsNowAndThen(t *testing.T) {
-	bin := faulty(t, troubled, "archip-filed")
-	n := startSick(t, bin)
+	n := startSick(t, sickBin(t))
 	s := &storm{t: t, n: n.Node, rng: seeded(t)}
 	c := n.Dial()
 	defer c.Close()
@@ -103,7 +102,7 @@ func TestStoreFailsNowAndThen(t *testing.T) {
 		return forgiven(syscall.EIO)(err)
 	}
 	taken := map[string]load.Bounds{}
-	for round := range strikes(6, 200) {
+	for round := range strikes(4, 200) {
 		name := "snap" + string(rune('a'+round%26))
 		err := underLoad(t.Context(), d, dev, func() {
 			for _, role := range []string{"blockerb", "blockerm"} {
@@ -162,14 +161,13 @@ func checkAfterTrouble(t *testing.T, c *volume.Client, d *disk, dev load.Device,
 
 // TestStoreHangs: a store that answers nothing for a long while is a pause.
 func TestStoreHangs(t *testing.T) {
-	hang := 3 * time.Second
+	hang := 2 * time.Second
 	if os.Getenv("ARCHIPELAGO_SOAK") != "" {
 		hang = 20 * time.Second
 	}
-	bin := faulty(t, troubled, "archip-filed")
 	for _, role := range []string{"blockerb", "blockerm"} {
 		t.Run(role, func(t *testing.T) {
-			n := startSick(t, bin)
+			n := startSick(t, sickBin(t))
 			s := &storm{t: t, n: n.Node, rng: seeded(t)}
 			c := n.Dial()
 			defer c.Close()

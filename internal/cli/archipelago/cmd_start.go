@@ -91,7 +91,7 @@ func start(cmd *cobra.Command, app *cli.App, cfg *config.Config, role string, op
 func foreground(cfg *config.Config) (int, error) {
 	rep, err := node.Status(cfg)
 	if err != nil {
-		return 0, err
+		return 0, wayOut(err)
 	}
 	return rep.Supervisor, nil
 }

@@ -74,3 +74,15 @@ func TestFrame(t *testing.T) {
 		}
 	}
 }
+
+// TestCutKeepsColours: a colour takes no column, and one that was begun ends.
+func TestCutKeepsColours(t *testing.T) {
+	line := "ab\x1b[32mcdef\x1b[0mgh"
+	for width, want := range map[int]string{
+		8: line, 5: "ab\x1b[32mcde\x1b[0m", 2: "ab\x1b[32m\x1b[0m",
+	} {
+		if got := cut(line, width); got != want {
+			t.Errorf("%d: %q, want %q", width, got, want)
+		}
+	}
+}

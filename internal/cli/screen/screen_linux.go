@@ -57,11 +57,28 @@ func frame(lines []string, width, height int) string {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		if runes := []rune(line); len(runes) > width {
-			line = string(runes[:width])
-		}
-		b.WriteString(line + "\x1b[K")
+		b.WriteString(cut(line, width) + "\x1b[K")
 	}
 	b.WriteString("\x1b[J")
+	return b.String()
+}
+
+// cut shortens a line to a number of columns. What sets a colour takes no column, and stays.
+func cut(line string, width int) string {
+	var b strings.Builder
+	inCode := false
+	for _, r := range line {
+		switch {
+		case r == '\x1b':
+			inCode = true
+		case inCode:
+			inCode = r != 'm'
+		case width == 0:
+			continue
+		default:
+			width--
+		}
+		b.WriteRune(r)
+	}
 	return b.String()
 }

@@ -101,9 +101,22 @@ func modifies(cmd nbd.Command) bool {
 	return cmd == nbd.CmdWrite || cmd == nbd.CmdTrim || cmd == nbd.CmdWriteZeroes
 }
 
+func (c *conn) covers(off, n uint64) bool { return n <= c.info.Size && off <= c.info.Size-n }
+
+// resized asks for the size of the export again and says whether it covers a range now. NBD has no
+// word for a new size, but a client may have learnt it elsewhere: the kernel's is told by netlink.
+func (c *conn) resized(off, n uint64) bool {
+	info, err := c.srv.backend.Info(c.ctx, c.info.Name)
+	if err != nil || info.ID != c.info.ID {
+		return false
+	}
+	c.info.Size = info.Size
+	return c.covers(off, n)
+}
+
 func (c *conn) checkRange(q nbd.Request) nbd.Errno {
-	size, length := c.info.Size, uint64(q.Length)
-	if length > size || q.Offset > size-length {
+	length := uint64(q.Length)
+	if !c.covers(q.Offset, length) && !c.resized(q.Offset, length) {
 		if q.Command == nbd.CmdWrite || q.Command == nbd.CmdWriteZeroes {
 			return nbd.ENOSPC
 		}

@@ -52,6 +52,7 @@ var law = map[string][]string{
 	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
 	"internal/stats":           {"xseg"},
+	"internal/doctor":          {"internal/config", "internal/node", "internal/stats", "internal/version", "internal/mapfmt", "xseg"},
 	"internal/metrics":         {"internal/stats", "internal/config", "internal/version", "xseg"},
 	"internal/cli/screen":      {"internal/stats"},
 	"internal/cli/top":         {"internal/stats", "internal/cli/screen"},

@@ -12,6 +12,6 @@ func New() *cobra.Command {
 	root, app := cli.NewRoot("archipelago", "Run an Archipelago node and look at it",
 		"Run an Archipelago node, look at its state, and check its configuration.")
 	root.AddCommand(newRunCommand(app), newStartCommand(app), newStopCommand(app), newRestartCommand(app),
-		newStatusCommand(app), newTopCommand(app), newMetricsCommand(app), newConfigCommand(app))
+		newStatusCommand(app), newTopCommand(app), newMetricsCommand(app), newDoctorCommand(app), newConfigCommand(app))
 	return root
 }

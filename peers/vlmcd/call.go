@@ -35,6 +35,11 @@ func (e *Engine) blockerCall(p *piece, op blocker.Op) {
 	c := e.newCall()
 	op.Done, op.Volume, op.Term = c.Done, p.vol.uuid, p.vol.info.Term
 	c.Op, c.piece = op, p
+	if op.Kind == blocker.Copy {
+		p.enter(phaseCopy)
+	} else if p.calls == 0 || p.phase != phaseCopy {
+		p.enter(phaseData)
+	}
 	p.calls++
 	e.underWay++
 	e.cfg.Blocks.Submit(&c.Op)

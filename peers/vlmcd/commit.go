@@ -8,6 +8,7 @@ import (
 // readyToCommit takes a piece whose bytes are all in the own object.
 func (e *Engine) readyToCommit(p *piece) {
 	o := p.obj
+	p.enter(phaseCommit)
 	o.work.ready.push(p)
 	e.commit(o)
 }

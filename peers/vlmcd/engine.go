@@ -185,6 +185,9 @@ func (e *Engine) finish(op *Op, err error) {
 	if err != nil && op.Err == nil {
 		op.Err = err
 	}
+	if op.trace != nil {
+		op.vol.traceEnd(op)
+	}
 	op.meterEnd()
 	op.vol = nil
 	op.Done(op)

@@ -12,6 +12,7 @@ import (
 func (e *Engine) joinFlush(op *Op) {
 	v := op.vol
 	v.running++
+	op.enter(phaseFlush)
 	v.flushNext.push(op)
 	if !v.flushing {
 		e.sendFlush(v)
@@ -67,6 +68,7 @@ func (e *Engine) flushEnded(v *volume, err error) {
 
 // afterFlush goes on with an operation that waited for a flush.
 func (e *Engine) afterFlush(op *Op, err error) {
+	op.enter(phaseEngine)
 	switch {
 	case isChange(op.Kind):
 		// Flushing before the freeze only makes it shorter: the mapper flushes the rest under it,

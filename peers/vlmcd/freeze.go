@@ -59,6 +59,7 @@ func (e *Engine) changeNamed(q *question) {
 // freeze queues a map change and stops the volume for it.
 func (e *Engine) freeze(op *Op) {
 	v := op.vol
+	op.enter(phaseWait)
 	v.changes.push(op)
 	v.frozen = true
 	e.drained(v)
@@ -101,6 +102,7 @@ func (e *Engine) drained(v *volume) {
 // forward sends a map change to the mapper.
 func (e *Engine) forward(op *Op) {
 	v := op.vol
+	op.enter(phaseMap)
 	e.ask(question{then: (*Engine).changeAnswered, vol: v, client: op,
 		Op: mapper.Op{Kind: changeKinds[op.Kind], Volume: v.uuid, Name: string(op.Name), Other: op.Other,
 			Size: op.Size, RequestID: op.RequestID, Group: op.Group, Members: op.Members, Force: op.Force}})

@@ -23,6 +23,9 @@ func (e *Engine) acceptIO(op *Op) {
 	op.vol = v
 	v.count(op)
 	op.meterBegin()
+	if v.tracer != nil {
+		v.tracer.traceBegin(op)
+	}
 	e.begin(op)
 }
 

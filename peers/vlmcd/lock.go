@@ -75,6 +75,7 @@ func (e *Engine) lock(p *piece, need uint64) bool {
 	e.unlockIn(p, w)
 	if need&(w.locked|w.wanted()) != 0 {
 		p.wants = need
+		p.enter(phaseLock)
 		w.queue.push(p)
 		return false
 	}

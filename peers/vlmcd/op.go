@@ -2,6 +2,7 @@ package vlmcd
 
 import (
 	"archipelago/internal/mapfmt"
+	volumes "archipelago/internal/volume"
 	"archipelago/peers/mapper"
 )
 
@@ -128,6 +129,9 @@ type opState struct {
 	// incomplete: of a Flatten only what is own in part, whomever it shares the rest with
 	incomplete bool
 	reopen     bool // the mapper doesn't know the volume: open before the next flush
+
+	waits, phase volumes.Phase // what it is at; of its own in trace
+	trace        *span         // nil: not traced
 }
 
 // modifies says whether the operation changes bytes.

@@ -36,6 +36,7 @@ func (e *Engine) translate(p *piece) {
 	}
 	pg.used = true
 	if pg.loading {
+		p.enter(phaseMap)
 		pg.waiters.push(p)
 		return
 	}

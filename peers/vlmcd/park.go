@@ -10,6 +10,7 @@ import (
 func (e *Engine) parkOp(op *Op) {
 	v := op.vol
 	op.parked = true
+	op.enter(phaseWait)
 	v.parkedOps.push(op)
 	v.parked++
 	e.reopen(v)
@@ -87,6 +88,7 @@ func (e *Engine) resume(v *volume) {
 	}
 	for op := ops.pop(); op != nil; op = ops.pop() {
 		op.parked = false
+		op.enter(phaseEngine)
 		e.begin(op)
 	}
 	e.reopen(v)
@@ -96,6 +98,7 @@ func (e *Engine) resume(v *volume) {
 func (e *Engine) unpark(v *volume, pieces pieceList) {
 	for p := pieces.pop(); p != nil; p = pieces.pop() {
 		v.running++
+		p.enter(phaseEngine)
 		end := p.index<<v.objectShift + p.off + p.n
 		if end > v.info.Size {
 			e.endPiece(p, e.failure(p, beyondEnd(p.op.Kind)))

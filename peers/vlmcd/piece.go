@@ -1,5 +1,7 @@
 package vlmcd
 
+import volumes "archipelago/internal/volume"
+
 // piece is the part of an operation that lies in one object. It is in one list at most: waiting for
 // a page, a reload, a lock, a reservation, a commit, its turn, or parked.
 type piece struct {
@@ -25,6 +27,7 @@ type piece struct {
 
 	writing bool // in place: counts in object.writers
 	idle    bool // waits until nobody writes in place
+	phase   volumes.Phase
 }
 
 type pieceList struct{ head, tail *piece }
@@ -84,6 +87,7 @@ func (e *Engine) newPiece(op *Op) *piece {
 
 // endPiece takes p out of the drain and gives it back; the operation goes on or ends.
 func (e *Engine) endPiece(p *piece, err error) {
+	p.enter(phaseEngine)
 	e.unlock(p)
 	op, v := p.op, p.vol
 	if err != nil && op.Err == nil {
@@ -103,6 +107,7 @@ func (e *Engine) parkPiece(p *piece) {
 		e.endPiece(p, nil) // a volume isn't kept open, or opened again, for that
 		return
 	}
+	p.enter(phaseWait)
 	e.unlock(p)
 	p.obj, p.calls, p.err = nil, 0, nil
 	v := p.vol

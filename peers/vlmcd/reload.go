@@ -8,6 +8,7 @@ import (
 // awaitReload lets p wait for its object's entry, which is asked for again.
 func (e *Engine) awaitReload(p *piece, o *object) {
 	w := o.workOf()
+	p.enter(phaseMap)
 	w.loadWait.push(p)
 	if !w.loading {
 		e.reload(o)

@@ -10,6 +10,7 @@ import (
 func (e *Engine) reserve(p *piece) {
 	v, o := p.vol, p.obj
 	w := o.work
+	p.enter(phaseReserve)
 	w.waiting.push(p)
 	if w.state != unborn {
 		return

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"archipelago/internal/config"
@@ -32,7 +33,11 @@ func Run(ctx context.Context, cfg *config.Config, role string) error {
 	}
 	s := &service{peer: p, left: make(chan struct{})}
 	ended := make(chan error, 1)
-	go func() { ended <- errors.Join(s.serve(ctx), p.Leave()) }()
+	go func() {
+		err := s.serve(ctx)
+		s.endTimers()
+		ended <- errors.Join(err, p.Leave())
+	}()
 	err = s.wait(ctx, ended)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // stopped while it was starting
@@ -81,6 +86,9 @@ type thread struct {
 	port   *xseg.Port
 	rows   []*xseg.VolumeRow // inherited
 	server server
+
+	timersMu sync.Mutex
+	left     bool // the segment, or about to: timers do nothing
 }
 
 func (s *service) serve(ctx context.Context) error {
@@ -135,6 +143,7 @@ func newThread(ctx context.Context, p *peer.Peer, no xseg.PortNo) (*thread, erro
 		return nil, err
 	}
 	t := &thread{peer: p, loop: loop}
+	t.server.slow = slowLog{log: p.Log, after: t.after}
 	t.port, err = loop.Bind(ctx, no, xseg.BindOptions{Role: p.Role.Name, Handler: t.server.serve})
 	if err != nil {
 		return nil, fmt.Errorf("role %s: bind port %d: %w", p.Role.Name, no, err)
@@ -188,7 +197,23 @@ func (t *thread) claim(u UUID, name string, size int64) *xseg.VolumeRow {
 
 // after is Config.After.
 func (t *thread) after(d time.Duration, f func()) {
-	time.AfterFunc(d, func() { t.loop.Post(f) })
+	time.AfterFunc(d, func() {
+		t.timersMu.Lock()
+		defer t.timersMu.Unlock()
+		if !t.left {
+			t.loop.Post(f)
+		}
+	})
+}
+
+// endTimers makes timers that are still to come harmless: a loop can't be poked when the segment is
+// no longer mapped.
+func (s *service) endTimers() {
+	for _, t := range s.threads {
+		t.timersMu.Lock()
+		t.left = true
+		t.timersMu.Unlock()
+	}
 }
 
 // route is Config.Route.

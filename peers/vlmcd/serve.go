@@ -16,13 +16,15 @@ type server struct {
 	early  []*xseg.Request
 	free   *job
 	open   int // requests that are not answered
+	slow   slowLog
 }
 
 // job is one request under way.
 type job struct {
 	Op
-	req  *xseg.Request
-	next *job
+	req        *xseg.Request
+	prev, next *job // in slowLog; next also in server.free
+	told       bool // to be slow
 }
 
 // serve is the handler of the port.
@@ -33,6 +35,8 @@ func (s *server) serve(r *xseg.Request) {
 	case s.engine == nil:
 		s.open++
 		s.early = append(s.early, r)
+	case r.Op() == xseg.OpTrace:
+		s.trace(r)
 	default:
 		s.open++
 		s.submit(r)
@@ -45,7 +49,8 @@ func (s *server) begin(e *Engine) {
 	early := s.early
 	s.early = nil
 	for _, r := range early {
-		s.submit(r)
+		s.open-- // counted again
+		s.serve(r)
 	}
 }
 
@@ -67,6 +72,7 @@ func (s *server) submit(r *xseg.Request) {
 		s.free = j.next
 	}
 	j.req = r
+	s.slow.add(j)
 	if err := decode(&j.Op, r); err != nil {
 		j.Err = err
 		s.answer(j)
@@ -79,6 +85,7 @@ func (s *server) submit(r *xseg.Request) {
 func (s *server) answer(j *job) {
 	r, op := j.req, &j.Op
 	s.open--
+	s.slow.remove(j)
 	errno := mapper.Errno(op.Err)
 	var serviced uint64
 	switch {

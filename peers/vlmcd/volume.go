@@ -25,6 +25,7 @@ type volume struct {
 	row         *xseg.VolumeRow // nil: none
 	depth       int             // metered operations under way
 	pages       map[int64]*page
+	tracer      *tracer // nil: not traced
 
 	open    bool
 	opening bool
@@ -74,7 +75,7 @@ func (e *Engine) volumeOf(u UUID) *volume {
 // forget drops a volume that nothing refers to. Only the last step of an event may call it: what
 // an event is still moving between two lists isn't counted.
 func (e *Engine) forget(v *volume) {
-	if !v.open && !v.frozen && !v.timer && v.running == 0 && v.parked == 0 {
+	if !v.open && !v.frozen && !v.timer && v.tracer == nil && v.running == 0 && v.parked == 0 {
 		delete(e.volumes, v.uuid)
 	}
 }

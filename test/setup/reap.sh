@@ -19,11 +19,33 @@ for proc in /proc/[0-9]*; do
 		;;
 	esac
 done
+# release DIR: ends what keeps it busy: mounts below it, and loop devices on files below it.
+release() {
+	local file loop where
+	for file in /sys/block/loop*/loop/backing_file; do
+		[ -e "$file" ] || continue
+		case $(cat "$file") in
+		"$1"/*)
+			loop=/dev/$(basename "${file%/loop/backing_file}")
+			grep -s "^$loop " /proc/mounts | cut -d' ' -f2 | xargs -r umount -l
+			echo "reap: $loop"
+			losetup -d "$loop"
+			;;
+		esac
+	done
+	cut -d' ' -f2 /proc/mounts | grep -s "^$1/" | while read -r where; do
+		echo "reap: mount $where"
+		umount -l "$where"
+	done
+}
+
 # The segment and the pending logs of a node are named by its directory: only those of test
 # directories go. The pending log of any other node may hold what nothing else does.
 for dir in "$tmp"/archip-test-* "$tmp"/archip-test-*/*; do
 	[ -d "$dir" ] || continue
 	hash=$(printf %s "$(realpath "$dir")" | sha256sum | cut -c1-16)
+	release "/run/archipelago/archip-$hash"
+	release "$dir"
 	rm -rf "/dev/shm/archip-$hash" "/dev/shm/archip-$hash.pending" "/run/archipelago/archip-$hash"
 done
 rm -rf "$tmp"/archip-test-*

@@ -43,7 +43,7 @@ func (e *env) checkProgram(f *found, p *xseg.PortInfo) {
 	if sameFile(link, installed) {
 		return
 	}
-	theirs, ours := buildOf(link), buildOf(installed)
+	theirs, ours := e.build(link), e.build(installed)
 	switch {
 	case ours == "" || theirs == ours:
 	case theirs == "":

@@ -36,7 +36,8 @@ type env struct {
 	now     func() time.Time
 	synced  func() (bool, error) // of the clock
 	space   func(dir string) (space, error)
-	free    int64 // bytes that /dev/shm must have left
+	build   func(program string) string // names the build of a program; "" = not known
+	free    int64                       // bytes that /dev/shm must have left
 
 	seg    *xseg.Segment // nil: not there
 	segErr error
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o Options) *Report {
 
 func newEnv(o Options) *env {
 	e := &env{bin: o.Bin, proc: "/proc", sys: "/sys", shm: "/dev/shm", modules: moduleDir(),
-		version: version.String(), now: time.Now, synced: clockSynced, space: spaceOf, free: minShared}
+		version: version.String(), now: time.Now, synced: clockSynced, space: spaceOf, build: buildOf, free: minShared}
 	if e.bin == "" {
 		if self, err := os.Executable(); err == nil {
 			e.bin = filepath.Dir(self)

@@ -12,7 +12,7 @@ var secrets = []struct {
 	with string
 }{
 	// A value after a telling name: KEY = 'x', "cephx_id": 'x', password=x, secret: x.
-	{regexp.MustCompile(`(?i)((?:[a-z0-9_-]*(?:secret|passw(?:or)?d|passphrase|token|credential|apikey|keyring)[a-z0-9_-]*` +
+	{regexp.MustCompile(`(?i)(\b(?:[a-z0-9_-]*(?:secret|passw(?:or)?d|passphrase|token|credential|apikey|keyring)[a-z0-9_-]*` +
 		`|cephx_(?:id|key)|(?:[a-z0-9_-]*[_-])?key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)`), "${1}" + masked},
 	// A cephx key by itself.
 	{regexp.MustCompile(`\bAQ[A-Za-z0-9+/]{36}==`), masked},

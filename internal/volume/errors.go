@@ -2,7 +2,6 @@ package volume
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 
@@ -50,7 +49,13 @@ func (e *volumeError) Unwrap() error { return e.err }
 // checkName refuses what no volume can be called before it reaches a port.
 func checkName(name string) error {
 	if err := mapfmt.CheckVolumeName(name); err != nil {
-		return fmt.Errorf("%w: %w", mapper.ErrName, err)
+		return &nameError{err}
 	}
 	return nil
 }
+
+// nameError is mapper.ErrName with the one text that says what is wrong.
+type nameError struct{ err error }
+
+func (e *nameError) Error() string   { return e.err.Error() }
+func (e *nameError) Unwrap() []error { return []error{mapper.ErrName, e.err} }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/mapfmt"
 	"archipelago/internal/volume"
 	"archipelago/peers/mapper"
 )
@@ -44,6 +45,11 @@ func newDuCommand(app *cli.App) *cobra.Command {
 const duRow = "%10s  %10s  %10s  %10s  %s"
 
 func du(ctx context.Context, cmd *cobra.Command, c *volume.Client, p *cli.Printer, bar *cli.Progress, names []string) error {
+	for _, name := range names {
+		if err := mapfmt.CheckVolumeName(name); err != nil {
+			return err
+		}
+	}
 	if !p.JSON() {
 		p.Linef(duRow, "SIZE", "ALLOCATED", "EXCLUSIVE", "SHARED", "NAME")
 	}

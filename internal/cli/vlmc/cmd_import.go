@@ -100,6 +100,9 @@ const undoTimeout = 30 * time.Second
 
 // undo removes the half-filled volume, even though ctx may have ended.
 func undo(ctx context.Context, c *volume.Client, name string) error {
+	if hasEnded(ctx) {
+		return fmt.Errorf("the half-filled volume %s stays: remove it when the node runs again", name)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	if err := c.Remove(ctx, name); err != nil {

@@ -29,6 +29,7 @@ func New() *cobra.Command {
 		newDuCommand(app), newDiffCommand(app), newMapinfoCommand(app),
 		newCheckCommand(app), newMapCommand(app), newUnmapCommand(app), newShowmappedCommand(app),
 		newOpenCommand(app), newCloseCommand(app), newLockCommand(app), newUnlockCommand(app),
+		newTraceCommand(app),
 	)
 	completeNames(root, app)
 	return root
@@ -44,17 +45,22 @@ func onNode(cmd *cobra.Command, app *cli.App, f func(context.Context, *volume.Cl
 	if err != nil {
 		return err
 	}
-	c, err := volume.Dial(cmd.Context(), cfg, volume.Options{Role: "vlmc", RecoverySeconds: recoverySeconds})
+	ctx, stop := withNode(cmd.Context(), cfg)
+	defer stop()
+	c, err := volume.Dial(ctx, cfg, volume.Options{Role: "vlmc", RecoverySeconds: recoverySeconds})
 	if err != nil {
 		return err
 	}
-	return errors.Join(explainLock(f(cmd.Context(), c)), c.Close())
+	return errors.Join(endedError(ctx, explainLock(f(ctx, c))), c.Close())
 }
 
 // leaveAsFound closes a volume that this node hadn't open before the command read or wrote it: its
 // lock must not keep another node waiting. It does its best; what fails is left as after any I/O.
 func leaveAsFound(ctx context.Context, c *volume.Client, v *volume.Volume) {
 	if isOpen(v.Info()) || v.Info().Flags&uint32(mapfmt.FlagReadOnly) != 0 {
+		return
+	}
+	if hasEnded(ctx) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)

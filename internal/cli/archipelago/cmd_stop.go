@@ -91,8 +91,12 @@ func isEndpoint(typ string) bool { return typ == config.TypeNBD || typ == config
 // stopNode stops the roles in reverse order, and the rest. A role that doesn't stop is no reason to
 // leave the others up; but the segment stays then, because it is in use.
 func (u *units) stopNode(ctx context.Context, opts *controlOptions) error {
-	var errs []error
-	closed := false
+	unclosable, err := u.unclosable(ctx)
+	if err != nil || unclosable != nil && !opts.force {
+		return errors.Join(err, unclosable)
+	}
+	errs := []error{unclosable}
+	closed := unclosable != nil
 	for i := len(u.cfg.Roles) - 1; i >= 0; i-- {
 		r := &u.cfg.Roles[i]
 		// Endpoints go first: a client that goes on writing would open its volume again.
@@ -110,6 +114,27 @@ func (u *units) stopNode(ctx context.Context, opts *controlOptions) error {
 		}
 	}
 	return errors.Join(append(errs, u.stopRest(ctx, opts.user))...)
+}
+
+// unclosable says why volumes can't be closed, before anything is stopped: to wait for a peer that is
+// down would only take time.
+func (u *units) unclosable(ctx context.Context) (why, err error) {
+	peers, err := u.peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	locked, err := lockedVolumes(u.cfg)
+	if err != nil || len(locked) == 0 {
+		return nil, wayOut(err)
+	}
+	for i, p := range peers {
+		if r := &u.cfg.Roles[i]; !isEndpoint(r.Type) && p.Down() {
+			return &cli.CodeError{Code: cli.ExitNotRunning, Err: fmt.Errorf("%d volumes can't be closed, because "+
+				"role %s is down: their locks stay with this node\n`archipelago start %s` first; `archipelago stop -f` "+
+				"stops all the same", len(locked), r.Name, r.Name)}, nil
+		}
+	}
+	return nil, nil
 }
 
 // stopRest stops what isn't a peer.

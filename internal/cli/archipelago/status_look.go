@@ -147,8 +147,16 @@ func unitDetail(u *systemd.Unit) string {
 		return ""
 	}
 	detail := u.ActiveState
-	if u.SubState == "auto-restart" {
+	switch {
+	case u.SubState == "auto-restart":
 		detail = "restarting"
+	case detail == "activating":
+		detail = "starting"
+	case detail == "deactivating":
+		detail = "stopping"
+	}
+	if u.Restarts > 0 {
+		detail += fmt.Sprintf(" (%d restarts)", u.Restarts)
 	}
 	if cause := u.Cause(); cause != "" {
 		detail = fmt.Sprintf("%s: %s", detail, cause)

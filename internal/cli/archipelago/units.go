@@ -69,12 +69,28 @@ func (u *units) peers(ctx context.Context) ([]*systemd.Unit, error) {
 	return list, nil
 }
 
+// start starts a unit. One that a condition keeps down, which is no failure, is told.
 func (u *units) start(ctx context.Context, name, unit string) error {
-	return u.step(ctx, "Starting", name, unit, u.m.Start)
+	return u.rows.do("Starting", name, func() (string, error) {
+		limited, cancel := context.WithTimeout(ctx, u.limit)
+		defer cancel()
+		if err := u.m.Start(limited, unit); err != nil {
+			return "", u.explain(ctx, name, unit, err)
+		}
+		state, err := u.m.Unit(limited, unit)
+		if err == nil && state.ActiveState == "inactive" {
+			return "Not needed", nil
+		}
+		return "", wayOut(err)
+	})
 }
 
 func (u *units) restart(ctx context.Context, name, unit string) error {
-	return u.step(ctx, "Restarting", name, unit, u.m.Restart)
+	return u.rows.do("Restarting", name, func() (string, error) {
+		limited, cancel := context.WithTimeout(ctx, u.limit)
+		defer cancel()
+		return "", u.explain(ctx, name, unit, u.m.Restart(limited, unit))
+	})
 }
 
 // stop stops a unit, and says so if it was down anyway.
@@ -87,15 +103,6 @@ func (u *units) stop(ctx context.Context, name, unit string) error {
 			return "Not running", nil
 		}
 		return "", u.explain(ctx, name, unit, u.m.Stop(ctx, unit))
-	})
-}
-
-// step does something to a unit, with a deadline.
-func (u *units) step(ctx context.Context, action, name, unit string, do func(context.Context, string) error) error {
-	return u.rows.do(action, name, func() (string, error) {
-		limited, cancel := context.WithTimeout(ctx, u.limit)
-		defer cancel()
-		return "", u.explain(ctx, name, unit, do(limited, unit))
 	})
 }
 

@@ -53,7 +53,7 @@ func otherProgram(t *testing.T, e *env) {
 
 // deadSegment makes a segment without anybody in it.
 func deadSegment(t *testing.T, e *env) {
-	name := fmt.Sprintf("archip-left%d", os.Getpid())
+	name := fmt.Sprintf("archip-test-left%d", os.Getpid())
 	spec := xseg.Spec{Name: name, Ports: 64, SizeMiB: 16, PageShift: 12}
 	if err := xseg.Create(spec, xseg.CreateOptions{RuntimeDir: t.TempDir(), Group: -1}); err != nil {
 		t.Fatal(err)

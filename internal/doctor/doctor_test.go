@@ -20,7 +20,7 @@ import (
 func healthy(t *testing.T) *env {
 	t.Helper()
 	// Not t.TempDir: paths of sockets are short.
-	dir, err := os.MkdirTemp("", "doctor")
+	dir, err := os.MkdirTemp("", "archip-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestFires(t *testing.T) {
 		}},
 		{"other program", "versions", Warning, "of version", otherProgram},
 		{"no modules", "kernel modules", Note, "no way to make a device", func(t *testing.T, e *env) { e.sys = "/nowhere" }},
-		{"dead segment", "leftovers", Note, "xseg destroy archip-left", deadSegment},
+		{"dead segment", "leftovers", Note, "xseg destroy archip-test-left", deadSegment},
 		{"dead node's log", "leftovers", Note, "1 pending logs", func(t *testing.T, e *env) {
 			write(t, filepath.Join(e.shm, "archip-dead.pending", "store."+uuidA), "x")
 			write(t, filepath.Join(e.shm, "archip-dead.pending", "node.x"), "x")

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -149,5 +150,22 @@ func TestBundle(t *testing.T) {
 	err := Bundle(context.Background(), &b, &Report{}, func() (*config.Config, error) { return nil, config.ErrNone })
 	if _, ok := unpack(t, b.Bytes())["doctor.txt"]; err != nil || !ok {
 		t.Error(err)
+	}
+}
+
+// TestManual: the manual lists each check, in their order.
+func TestManual(t *testing.T) {
+	b, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "| check | looks at |")
+	for _, c := range checks {
+		_, after, ok := strings.Cut(text, "| "+c.name+" |")
+		if !ok {
+			t.Errorf("%s is not in the manual, or at another place", c.name)
+			continue
+		}
+		text = after
 	}
 }

@@ -43,7 +43,6 @@ func end(t *testing.T, cmd *exec.Cmd) {
 func serveMetrics(t *testing.T, dir string) string {
 	t.Helper()
 	cmd := exec.Command(testnode.Binary(t, "archipelago"), "-d", dir, "metrics", "--listen", "127.0.0.1:0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +80,6 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	address := freeAddress(t)
 	cmd := exec.Command("prometheus", "--config.file="+conf, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--log.level=error")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ done
 rm -rf "$tmp"/archip-test-*
 
 # Segments of unit tests whose processes are gone: nobody maps them.
-for file in /dev/shm/xsegtest-* /dev/shm/vlmcdtest-*; do
+for file in /dev/shm/xsegtest-* /dev/shm/vlmcdtest-* /dev/shm/archip-test-left*; do
 	[ -e "$file" ] || continue
 	if ! grep -qsF -- "$file" /proc/[0-9]*/maps; then
 		echo "reap: $file"

@@ -101,6 +101,11 @@ func (c *Checker) Write(ctx context.Context, d Device, i int, buf []byte) error 
 	b := &c.blocks[i]
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	// A write of this block that was given up because ctx ended may still be under way: another one
+	// beside it could end before it.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.next++
 	stamp := b.next
 	b.unsure = append(b.unsure, stamp)
@@ -119,6 +124,9 @@ func (c *Checker) Check(ctx context.Context, d Device, i int, buf []byte) error 
 	b := &c.blocks[i]
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err // as in Write: what is read isn't what stays
+	}
 	if err := d.ReadAt(ctx, buf, int64(i)*BlockSize); err != nil {
 		return fmt.Errorf("read block %d: %w", i, err)
 	}

@@ -11,10 +11,16 @@ import (
 // and stops recording some seconds after it was asked last.
 const tracePoll = 50 * time.Millisecond
 
-// Trace asks vlmcd to record the requests of a volume, and calls f again and again with those
-// that have ended, oldest first, until ctx ends: nil then. lost is how many were overwritten before
-// they could be fetched, or forgotten with a vlmcd that was restarted. f's error ends it.
-func (c *Client) Trace(ctx context.Context, name string, f func(records []TraceRecord, lost uint64) error) error {
+// Traced is what one look at a traced volume has brought.
+type Traced struct {
+	Records []TraceRecord // requests that have ended, oldest first
+	Lost    uint64        // how many before them were overwritten before they could be fetched
+	Anew    bool          // vlmcd was restarted: what ended shortly before is missing
+}
+
+// Trace asks vlmcd to record the requests of a volume, and calls f again and again with those that
+// have ended, until ctx ends: nil then. f's error ends it.
+func (c *Client) Trace(ctx context.Context, name string, f func(Traced) error) error {
 	info, err := c.Info(ctx, name)
 	if err != nil {
 		return err
@@ -30,7 +36,7 @@ func (c *Client) Trace(ctx context.Context, name string, f func(records []TraceR
 		if err != nil {
 			return wrap(name, "trace", err)
 		}
-		if err := f(records, lostBefore(records, next, now)); err != nil {
+		if err := f(Traced{records, lostBefore(records, next, now), now < next}); err != nil {
 			return err
 		}
 		if next = now; len(records) == TraceAtOnce {

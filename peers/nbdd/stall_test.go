@@ -204,3 +204,39 @@ func TestAThousandClients(t *testing.T) {
 		t.Errorf("%d connections", got)
 	}
 }
+
+// TestAClientHasItsShare: what one client may hold is less than what there is, so that another finds
+// room; nothing is lost for it.
+func TestAClientHasItsShare(t *testing.T) {
+	const size = 256 << 10
+	e := newExport("disk", 16<<20, 64)
+	h := start(t, Limits{ClientBytes: 2 * size}, newMemory(e))
+	w := newWorker(h.srv.BatchEnd)
+	e.async.Store(w)
+	t.Cleanup(func() { _ = h.stop(); w.stop() })
+	greedy := h.raw()
+	begin(t, greedy, "disk", false)
+	w.hold.Lock()
+	var b []byte
+	for i := range 8 {
+		b = nbd.Request{Cookie: uint64(i), Offset: uint64(i) * size, Length: size}.Append(b)
+	}
+	talk(t, greedy, b, 0)
+	eventually(t, "the share is used up", func() bool { return e.inUse() == 2 })
+	other := h.raw()
+	begin(t, other, "disk", false)
+	talk(t, other, nbd.Request{Length: size}.Append(nil), 0)
+	eventually(t, "the other has room", func() bool { return e.inUse() == 3 })
+	w.hold.Unlock()
+	for range 8 {
+		talk(t, greedy, nil, nbd.SimpleSize+size)
+	}
+	// One that is longer than the share is served alone.
+	talk(t, greedy, nbd.Request{Length: 4 * size}.Append(nil), nbd.SimpleSize+4*size)
+	talk(t, other, nil, nbd.SimpleSize+size)
+	h.srv.each(func(c *conn) {
+		if n := c.held.Load(); n != 0 {
+			t.Errorf("%d bytes are counted for a client that has none", n)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"archipelago/internal/cli"
+	"archipelago/internal/mapfmt"
 	"archipelago/internal/systemd"
 	"archipelago/internal/systemd/systemdtest"
 )
@@ -304,5 +305,34 @@ func TestRowsAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &s); err != nil || code != 0 ||
 		s.Action != "restarting" || s.Name != "vlmcd" || s.Result != "ok" {
 		t.Errorf("%d, %s, %v", code, out, err)
+	}
+}
+
+// TestStopNeedsPeersToClose: a lock that can't be given back is told before anything stops.
+func TestStopNeedsPeersToClose(t *testing.T) {
+	u := newTestUnits(t)
+	u.setAll("active")
+	u.set(1, systemdtest.Behaviour{}, "inactive")
+	pending := fmt.Sprintf("/dev/shm/archip-test-%d.pending", os.Getpid())
+	if err := os.Mkdir(pending, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(pending) })
+	log := filepath.Join(pending, mapfmt.PendingLogName(mapfmt.NewUUID(), mapfmt.NewUUID()))
+	for path, text := range map[string]string{log: "", log + logNameEnding: "v"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errOut, code := u.command("stop")
+	u.want(out, errOut, code, "", "1 volumes can't be closed, because role blockerm is down", 13)
+	if u.jobs() != "" {
+		t.Error(u.jobs())
+	}
+	// By force, and not as if nothing was left.
+	out, errOut, code = u.command("stop", "-f")
+	u.want(out, errOut, code, "*", "their locks stay with this node", 13)
+	if !strings.HasSuffix(out, "Stopping segment       OK\nStopping modules       Not running\n") {
+		t.Error(out)
 	}
 }

@@ -22,7 +22,8 @@ func newRestartCommand(app *cli.App) *cobra.Command {
 			"all roles, one after the other. Volumes stay open and keep their locks: whoever uses them sees\n" +
 			"a pause. A role that is down is started. The segment stays: another SEGMENT_SIZE needs stop and\n" +
 			"start.",
-		Args: controlArgs,
+		Example: "  archipelago restart\n  archipelago restart vlmcd",
+		Args:    controlArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, role, err := controlled(app, args)
 			if err = errors.Join(err, opts.check()); err != nil {

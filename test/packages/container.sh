@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Systemd containers for tests, on a machine whose own pid 1 need not be systemd.
-#   container.sh up NAME [--bind|--bind-ro SRC[:DST]]...  boots one; no network in it
+#   container.sh up NAME [--bind-ro SRC:DST]...  boots one; no network in it
 #   container.sh exec NAME CMD...   runs CMD inside, with a clean environment, in the caller's cgroup
 #   container.sh run  NAME CMD...   the same as a unit of the container's own
 #   container.sh as   NAME USER CMD...
@@ -80,8 +80,8 @@ up() {
 	local extra=() pid
 	while (($#)); do
 		case $1 in
-		--bind | --bind-ro)
-			extra+=("$1=$2")
+		--bind-ro)
+			extra+=("--bind-ro=$2")
 			shift 2
 			;;
 		*) die "unknown option $1" ;;

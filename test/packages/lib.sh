@@ -10,7 +10,7 @@ provide_packages() {
 		cp -r "$DEBS/old" "$DEBS/new" "$work/"
 	else
 		echo '      building the packages, twice'
-		build_packages 0.1.0~test1 "$work/old" && build_packages 0.1.0~test2 "$work/new" || return
+		build_packages "$(version_of old)" "$work/old" && build_packages "$(version_of new)" "$work/new" || return
 	fi
 	mkdir -p "$work/repo"
 	"$tree/packaging/apt-repo.sh" "$work/repo/old" "$work/old" >/dev/null &&
@@ -19,11 +19,15 @@ provide_packages() {
 	(cd "$tree" && CGO_ENABLED=0 ${GO:-go} build -o "$work/verify" ./test/packages/verify) || return
 	CONTAINER_ROOT=$("$here/rootfs.sh") || return
 	export CONTAINER_ROOT
-	local file devices=()
-	for file in /dev/fuse /dev/loop-control; do
-		[ ! -e "$file" ] || devices+=(--bind "$file")
-	done
-	"$here/container.sh" up "$node" --bind-ro "$work/repo:/opt/repo" --bind-ro "$work/verify:/opt/verify" "${devices[@]}"
+	"$here/container.sh" up "$node" --bind-ro "$work/repo:/opt/repo" --bind-ro "$work/verify:/opt/verify"
+}
+
+# version_of old|new
+version_of() {
+	case $1 in
+	old) echo 0.1.0~test1 ;;
+	new) echo 0.1.0~test2 ;;
+	esac
 }
 
 # build_packages VERSION DIR
@@ -143,20 +147,23 @@ strike() {
 
 # fio_verify NAME ROUNDS writes, then reads everything back, so many times.
 fio_verify() {
-	x fio --name=verify --ioengine=nbd "--uri=nbd+unix:///$1?socket=/run/archipelago/nbd.sock" \
+	x env -C /tmp fio --name=verify --verify_state_save=0 --ioengine=nbd "--uri=nbd+unix:///$1?socket=/run/archipelago/nbd.sock" \
 		--rw=randwrite --bs=4k --iodepth=8 --size=32M --verify=crc32c --verify_fatal=1 \
 		--loops="$2" --output-format=terse
 }
 
 apt='apt-get -q -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o APT::Sandbox::User=root'
 
-# from_repo WHICH VERSION installs from the old or the new repository.
+# from_repo WHICH installs what the old or the new repository has, also if it is a downgrade.
 from_repo() {
+	local version
+	version=$(version_of "$1")-1
 	xs "mkdir -p /etc/apt/keyrings
 		cp /opt/repo/$1/archipelago.asc /etc/apt/keyrings/
 		rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
 		echo 'deb [signed-by=/etc/apt/keyrings/archipelago.asc] file:/opt/repo/$1 stable main' \
 			>/etc/apt/sources.list.d/archipelago.list
 		$apt update
-		$apt --no-install-recommends --allow-downgrades install archipelago archipelago-doc </dev/null"
+		$apt --no-install-recommends --allow-downgrades install \
+			archipelago=$version archipelago-doc=$version </dev/null"
 }

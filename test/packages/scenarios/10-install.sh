@@ -9,10 +9,10 @@ scenario_reproducible() {
 		(cd "$tree" && git ls-files -z | xargs -0 tar c) | tar x -C "$work/tree"
 		export GOCACHE=$cache SOURCE_DATE_EPOCH
 		SOURCE_DATE_EPOCH=$(git -C "$tree" log -1 --format=%ct)
-		(cd "$work/tree" && VERSION=0.1.0~test2 LINTIAN=no sh packaging/deb.sh "$work/again")
+		(cd "$work/tree" && VERSION=$(version_of new) LINTIAN=no sh packaging/deb.sh "$work/again")
 		rm -rf "$work/tree" "$cache"
 	else
-		build_packages 0.1.0~test2 "$work/again"
+		build_packages "$(version_of new)" "$work/again"
 	fi
 	diff <(cd "$work/new" && sha256sum -- *.deb) <(cd "$work/again" && sha256sum -- *.deb)
 	rm -rf "$work/again"
@@ -41,7 +41,7 @@ scenario_install() {
 	xs '[ "$(stat -c %U:%G:%a /run/archipelago)" = archipelago:archipelago:2770 ]'
 	xs 'dpkg-query -W -f="\${Conffiles}" archipelago | grep -q /etc/archipelago/archipelago.conf'
 	gives 0 archipelago --version
-	says test1
+	says "$(version_of old)"
 }
 
 scenario_documents() {

@@ -77,9 +77,9 @@ scenario_bus_gone() {
 	wait "$killer" || true
 	[ "$status" != 124 ] || fail 'it hangs'
 	[ "$status" = 0 ] || says 'bus'
-	# The node itself needs no bus: what was started goes on, and a new start completes it.
+	# The node itself needs no bus: what was started goes on, and a restart completes it.
 	within x systemctl start dbus.socket
-	within x archipelago start
+	within x archipelago restart
 	gives 0 archipelago status
 }
 

@@ -7,7 +7,7 @@ pids() {
 	for role in $(roles); do pid_of "$role"; done
 }
 
-# change WHICH VERSION installs the other version under load: every peer becomes that version, and
+# change WHICH installs the other version under load: every peer becomes that version, and
 # the load sees a pause at most.
 change() {
 	local before
@@ -17,7 +17,7 @@ change() {
 	from_repo "$1"
 	load_end
 	gives 0 archipelago --version
-	says "$2"
+	says "$(version_of "$1")"
 	[ -z "$(comm -12 <(sort <<<"$before") <(pids | sort))" ] || fail 'a peer still runs the other version'
 	gives 0 archipelago status
 }
@@ -25,7 +25,7 @@ change() {
 scenario_upgrade() {
 	up
 	xs 'echo "# mine" >>/etc/archipelago/archipelago.conf; cp /etc/archipelago/archipelago.conf /opt/archipelago.conf'
-	change new test2
+	change new
 	x grep -q '^# mine' /etc/archipelago/archipelago.conf
 	[ "$(x systemctl is-enabled archipelago.target || true)" = disabled ]
 }
@@ -39,7 +39,7 @@ scenario_upgrade_under_fio() {
 	wait "$fio" || fail "fio: $(cat "$work/fio")"
 }
 
-scenario_downgrade() { change old test1; }
+scenario_downgrade() { change old; }
 
 scenario_upgrade_of_a_stopped_node() {
 	off

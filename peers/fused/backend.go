@@ -24,6 +24,9 @@ type Volume interface {
 	// Prepare makes a request (an op and flags of xseg) on [off, off+n), waiting for room. n is at
 	// most maxIO for reads and writes.
 	Prepare(ctx context.Context, op, flags uint32, off, n int64) (IO, error)
+	// Runs calls f for the runs of data and of holes in [off, off+n), in order and with no gap
+	// between them, until f returns false.
+	Runs(ctx context.Context, off, n int64, f func(n int64, data bool) bool) error
 }
 
 // IO is one request. It belongs to whoever prepared it until Submit, and again from the call of
@@ -57,4 +60,8 @@ func (v openVolume) Prepare(ctx context.Context, op, flags uint32, off, n int64)
 		return nil, err
 	}
 	return io, nil
+}
+
+func (v openVolume) Runs(ctx context.Context, off, n int64, f func(n int64, data bool) bool) error {
+	return v.Extents(ctx, off, n, func(x volume.Extent) bool { return f(x.Length, x.Depth > 0) })
 }

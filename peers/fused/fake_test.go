@@ -1,6 +1,7 @@
 package fused
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -173,4 +174,20 @@ func (io *fakeIO) run() {
 	case xseg.OpFlush:
 		io.v.flushes++
 	}
+}
+
+// Runs takes a block of 64 KiB for a hole if it is all zeros.
+func (v *fakeVolume) Runs(_ context.Context, off, n int64, f func(int64, bool) bool) error {
+	const block = 64 << 10
+	v.b.mu.Lock()
+	data := bytes.Clone(v.data[off : off+n])
+	v.b.mu.Unlock()
+	for len(data) > 0 {
+		run := min(block-off%block, int64(len(data)))
+		if !f(run, bytes.Count(data[:run], []byte{0}) < int(run)) {
+			return nil
+		}
+		off, data = off+run, data[run:]
+	}
+	return nil
 }

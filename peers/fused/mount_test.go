@@ -215,6 +215,44 @@ func TestFallocate(t *testing.T) {
 	}
 }
 
+func TestSeek(t *testing.T) {
+	const block = 64 << 10
+	b := newFake()
+	v := b.add("disk", 8*block, 0)
+	v.data[2*block+100], v.data[3*block], v.data[6*block] = 1, 1, 1
+	dir := mountFake(t, b)
+	f, err := os.Open(filepath.Join(dir, "disk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct {
+		from   int64
+		whence int
+		want   int64 // -1: ENXIO
+	}{
+		{0, unix.SEEK_DATA, 2 * block},
+		{0, unix.SEEK_HOLE, 0},
+		{2*block + 9, unix.SEEK_DATA, 2*block + 9},
+		{2*block + 9, unix.SEEK_HOLE, 4 * block},
+		{6 * block, unix.SEEK_HOLE, 7 * block},
+		{7 * block, unix.SEEK_DATA, -1},
+		{7 * block, unix.SEEK_HOLE, 7 * block},
+		{8 * block, unix.SEEK_HOLE, -1},
+	} {
+		got, err := unix.Seek(int(f.Fd()), c.from, c.whence)
+		if c.want < 0 && err == unix.ENXIO {
+			continue
+		}
+		if got != c.want || err != nil {
+			t.Errorf("seek %d from %d: %d, %v, want %d", c.whence, c.from, got, err, c.want)
+		}
+	}
+	if end, err := f.Seek(0, io.SeekEnd); end != 8*block || err != nil {
+		t.Errorf("seek to the end: %d, %v", end, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	b := newFake()
 	b.add("disk", 1<<20, 0)

@@ -59,7 +59,8 @@ func newStartCommand(app *cli.App) *cobra.Command {
 			"ready; with ROLE only that one. If something doesn't start, what was started is stopped again,\n" +
 			"and the cause is told. A node that is half up is refused (12); one that is up is no error.\n\n" +
 			"`systemctl enable archipelago.target` starts the node at each boot.",
-		Args: controlArgs,
+		Example: "  archipelago start\n  archipelago start vlmcd",
+		Args:    controlArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, role, err := controlled(app, args)
 			if err = errors.Join(err, opts.check()); err != nil {

@@ -24,7 +24,8 @@ func newStopCommand(app *cli.App) *cobra.Command {
 			"mapped, and if a volume can't be closed.\n\n" +
 			"With -f it stops all the same. What wasn't flushed then is lost only if the machine goes down\n" +
 			"before the next start.",
-		Args: controlArgs,
+		Example: "  archipelago stop\n  archipelago -u stop",
+		Args:    controlArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, role, err := controlled(app, args)
 			if err = errors.Join(err, opts.check()); err != nil {

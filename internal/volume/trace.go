@@ -29,7 +29,7 @@ func (c *Client) Trace(ctx context.Context, name string, f func(Traced) error) e
 	defer tick.Stop()
 	next := uint64(0)
 	for {
-		records, now, err := c.tracePage(ctx, name, info.UUID, xseg.PortNo(info.Port), next)
+		records, now, err := c.tracePage(ctx, name, info.UUID, next)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -64,10 +64,10 @@ func lostBefore(records []TraceRecord, asked, now uint64) uint64 {
 }
 
 // tracePage fetches the records from a number on; next is the number to ask for then.
-func (c *Client) tracePage(ctx context.Context, name string, u xseg.UUID, to xseg.PortNo, from uint64) (records []TraceRecord, next uint64, err error) {
+func (c *Client) tracePage(ctx context.Context, name string, u xseg.UUID, from uint64) (records []TraceRecord, next uint64, err error) {
 	q := newControl(xseg.OpTrace, name)
 	q.volume, q.offset, q.room = u, from, TraceRoom
-	err = c.ask(ctx, to, q, func(k *xseg.Call) (err error) {
+	err = c.ask(ctx, c.vlmcd.first, q, func(k *xseg.Call) (err error) {
 		n := k.Serviced()
 		if n > uint64(len(k.Data())) {
 			return ErrReply

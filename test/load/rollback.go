@@ -7,9 +7,9 @@ import (
 
 // rollback is what is known of one block while its volume is rolled back.
 type rollback struct {
-	to   uint64 // the stamp that it goes back to
-	was  uint64 // the stamp that it had
-	mark uint64 // the newest stamp sent before
+	to    uint64 // the stamp that it goes back to
+	mark  uint64 // the newest stamp sent before
+	alike bool   // it may have held that stamp before: then to find it says nothing
 }
 
 // BeginRollback notes that the device will be as a snapshot that holds these stamps, at some moment
@@ -18,8 +18,8 @@ func (c *Checker) BeginRollback(stamps []uint64) {
 	for i := range c.blocks {
 		b := &c.blocks[i]
 		b.mu.Lock() // waits for the write that is under way: it comes before the rollback
-		b.back = &rollback{to: stamps[i], was: b.acked, mark: b.next}
-		if b.acked != stamps[i] {
+		b.back = &rollback{to: stamps[i], mark: b.next, alike: b.allows(stamps[i])}
+		if !b.back.alike {
 			b.unsure = append(b.unsure, stamps[i])
 		}
 		b.mu.Unlock()
@@ -64,7 +64,7 @@ func (c *Checker) SettleRollback(ctx context.Context, d Device) (happened bool, 
 		if b.back == nil || b.next > b.back.mark {
 			return nil // written since: says nothing
 		}
-		if stamp == b.back.to && b.back.was != stamp {
+		if stamp == b.back.to && !b.back.alike {
 			yes = i
 		} else if stamp != b.back.to {
 			no = i

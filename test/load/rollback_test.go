@@ -106,3 +106,30 @@ func TestRollbackUnanswered(t *testing.T) {
 		}
 	}
 }
+
+// TestRollbackToWhatWasUnsure: where a snapshot has a write without an answer, to find that again
+// doesn't tell that the rollback happened.
+func TestRollbackToWhatWasUnsure(t *testing.T) {
+	r := newRolling(t)
+	r.EndRollback()
+	copy(r.memory, r.snap)
+	if err := r.Write(t.Context(), lost{r.memory}, 0, make([]byte, load.BlockSize)); err == nil {
+		t.Fatal("it was answered")
+	}
+	stamps, err := r.CheckSnapshot(t.Context(), r, load.Bounds{Low: r.Low(), High: r.High()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(1)
+	r.BeginRollback(stamps)
+	if happened, err := r.SettleRollback(t.Context(), r); err != nil || happened {
+		t.Errorf("happened: %v, %v", happened, err)
+	}
+}
+
+// lost is a device that writes and doesn't answer.
+type lost struct{ memory }
+
+func (l lost) WriteAt(ctx context.Context, p []byte, off int64) error {
+	return errors.Join(l.memory.WriteAt(ctx, p, off), errors.New("no answer"))
+}

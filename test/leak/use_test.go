@@ -33,6 +33,7 @@ func measure(t *testing.T, n *testnode.Node) use {
 		goroutines, files := ask(t, n, pid)
 		u["goroutines of "+role] = goroutines
 		u["descriptors of "+role] = files
+		u["descriptors of removed files of "+role] = removed(t, pid)
 	}
 	u["descriptors of the supervisor"] = entries(t, fmt.Sprintf("/proc/%d/fd", n.Supervisor()))
 	segment(t, n, u)
@@ -95,6 +96,53 @@ func inShm(t *testing.T, n *testnode.Node) (count int64) {
 		count += files(t, top)
 	}
 	return count
+}
+
+// removed counts the descriptors of a process whose files have no name any more.
+func removed(t *testing.T, pid int) (count int64) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil && strings.HasSuffix(to, " (deleted)") {
+			count++
+		}
+	}
+	return count
+}
+
+// collectable is what a cycle leaves on purpose, until garbage is collected: a tombstone for each
+// name that was removed, the lock's chain (so that its generations never begin anew), and where a
+// snapshot was, what it and its volume might have shared. A blocker may keep each such file open.
+func collectable(cycles, withSnapshot int64) use {
+	u := use{
+		"files in locks":  lockFiles * cycles,
+		"files in maps":   cycles + 3*withSnapshot,
+		"files in blocks": 2 * withSnapshot,
+	}
+	u["descriptors of blockerb"] = u["files in blocks"]
+	u["descriptors of blockerm"] = u["files in maps"] + u["files in locks"]
+	return u
+}
+
+// interrupted is what restarts may add to that: a removed volume's objects are freed in the
+// background, and what a mapper was at when it ended is left to the garbage collection.
+func interrupted(restarts int64) use {
+	return use{"files in maps": restarts, "files in blocks": restarts,
+		"descriptors of blockerb": restarts, "descriptors of blockerm": restarts}
+}
+
+// lockFiles is the length of the chain of a volume that was created, opened, closed and removed.
+const lockFiles = 3
+
+func (u use) plus(more use) use {
+	sum := maps.Clone(u)
+	for what, n := range more {
+		sum[what] += n
+	}
+	return sum
 }
 
 // files counts the files in a directory, or a file as one.

@@ -13,8 +13,7 @@ import (
 // holds it. The word of a row in the owner table decides.
 
 // ClaimVolume takes a row for a volume that the port serves. ErrLimit if all are taken, ErrNoMemory
-// if there is no memory for one; either is counted in the segment, and the volume does without. On
-// the loop; doesn't block.
+// if there is no memory for one. On the loop; doesn't block.
 func (p *Port) ClaimVolume(uuid UUID, name string, size int64) (*VolumeRow, error) {
 	s := p.loop.seg
 	for id := range s.owners {
@@ -24,15 +23,16 @@ func (p *Port) ClaimVolume(uuid UUID, name string, size int64) (*VolumeRow, erro
 		step.At(step.VolumeOwned)
 		r, err := p.newRow(id, uuid)
 		if err != nil {
-			s.hdr.VolumesMissed.Add(1)
 			return nil, err
 		}
 		r.Describe(name, size)
 		return r, nil
 	}
-	s.hdr.VolumesMissed.Add(1)
 	return nil, fmt.Errorf("all %d rows of volumes are taken: %w", len(s.owners), ErrLimit)
 }
+
+// MissVolume counts, in the segment, a volume that is served without a row.
+func (p *Port) MissVolume() { p.loop.seg.hdr.VolumesMissed.Add(1) }
 
 // newRow prepares a row that is ours and that nobody knows yet.
 func (p *Port) newRow(id int, uuid UUID) (*VolumeRow, error) {
@@ -48,7 +48,7 @@ func (p *Port) newRow(id int, uuid UUID) (*VolumeRow, error) {
 
 func (p *Port) rowOf(id int, uuid UUID) *VolumeRow {
 	s := p.loop.seg
-	return &VolumeRow{port: p, id: id, uuid: uuid, row: &s.volumes[id], owner: &s.owners[id]}
+	return &VolumeRow{port: p, id: id, uuid: uuid, row: &s.volumes[id], used: p.loop.now}
 }
 
 func (s *Segment) rowOffset(id int) int64 { return int64(s.t.volumes) + int64(id)*volumeSize }

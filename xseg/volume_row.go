@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync/atomic"
+	"time"
 
 	"archipelago/xseg/internal/abi"
 	"archipelago/xseg/internal/shm"
@@ -25,14 +26,14 @@ const (
 // it serves. All methods: on the port's loop only. What was counted reaches the segment after a
 // millisecond at most, or when the loop rests. A nil row counts nothing.
 type VolumeRow struct {
-	port  *Port
-	id    int
-	uuid  UUID
-	row   *abi.Volume
-	owner *atomic.Uint64
+	port *Port
+	id   int
+	uuid UUID
+	row  *abi.Volume // nil: released
 
 	depth int64
-	dirty bool // in Loop.counted
+	used  int64 // monotonic time of the last End, or of the claim
+	dirty bool  // in Loop.counted
 	ops   [VolumeOps]volumeTally
 }
 
@@ -61,6 +62,7 @@ func (r *VolumeRow) End(op VolumeOp, bytes, received int64, failed bool) {
 		return
 	}
 	r.depth--
+	r.used = r.port.loop.now
 	t := &r.ops[op]
 	t.requests++
 	if failed {
@@ -85,12 +87,12 @@ func (l *Loop) took(received int64) int64 {
 	return l.now - received
 }
 
-// Drop takes back a Begin of a request that ends without an End.
-func (r *VolumeRow) Drop() {
-	if r != nil {
-		r.depth--
-		r.mark()
+// Idle tells how long the row has counted nothing; 0 while requests are under way.
+func (r *VolumeRow) Idle() time.Duration {
+	if r.depth > 0 {
+		return 0
 	}
+	return time.Duration(r.port.loop.now - r.used)
 }
 
 func (r *VolumeRow) mark() {

@@ -187,6 +187,7 @@ func TestVolumeTableFull(t *testing.T) {
 	none.End(xseg.VolumeRead, 1, 1, false)
 	none.Describe("x", 1)
 	none.Release()
+	port.MissVolume()
 	if got := p.Segment.Info().VolumesMissed; got != 1 {
 		t.Errorf("%d missed", got)
 	}
@@ -248,7 +249,7 @@ func TestVolumeRename(t *testing.T) {
 	p := n.Peer(t)
 	port := p.Bind(10, xseg.BindOptions{Role: "volumes"})
 	names := [2]string{strings.Repeat("a", 128), strings.Repeat("b", 100)}
-	r, err := port.ClaimVolume(xseg.UUID{1}, names[0], 1)
+	r, err := port.ClaimVolume(xseg.UUID{1}, names[0], 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,6 +265,10 @@ func TestVolumeRename(t *testing.T) {
 			}
 		}
 	}()
+	defer func() { // before the memory goes
+		close(stop)
+		<-stopped
+	}()
 	for range 2000 {
 		for _, v := range p.Segment.Volumes() {
 			if v.Name != names[v.SizeBytes%2] {
@@ -271,8 +276,6 @@ func TestVolumeRename(t *testing.T) {
 			}
 		}
 	}
-	close(stop)
-	<-stopped
 }
 
 // TestVolumeCountAlloc: counting allocates nothing.

@@ -18,8 +18,12 @@ type Config struct {
 	After func(d time.Duration, f func())
 	// Route says which port serves a volume and whether that is this engine. nil: this one.
 	Route func(UUID) (port uint32, here bool)
-	// Claim gives a volume a row of counters; nil if there is none to be had. nil: no rows.
-	Claim func(u UUID, name string, size int64) *xseg.VolumeRow
+	// Claim gives a volume a row of counters. nil: no rows.
+	Claim func(u UUID, name string, size int64) (*xseg.VolumeRow, error)
+	// IdleRow is how long a volume must have been idle to lose its row to another one. 0 = 1 min.
+	IdleRow time.Duration
+	// Unmetered, if set, is told of a volume that is served without a row.
+	Unmetered func(name string, cause error)
 	// Inherited are the rows of volumes that a predecessor served: the engine goes on with them.
 	Inherited []*xseg.VolumeRow
 	// CopyUpRate is how many bytes per second are copied in the background to complete objects that
@@ -94,6 +98,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.MaxFreeze == 0 {
 		cfg.MaxFreeze = defaultMaxFreeze
+	}
+	if cfg.IdleRow == 0 {
+		cfg.IdleRow = defaultIdleRow
 	}
 	if cfg.Route == nil {
 		cfg.Route = func(UUID) (uint32, bool) { return 0, true }

@@ -22,7 +22,7 @@ func (e *Engine) acceptIO(op *Op) {
 	}
 	op.vol = v
 	v.count(op)
-	op.meterBegin()
+	e.meterBegin(op)
 	if v.tracer != nil {
 		v.tracer.traceBegin(op)
 	}

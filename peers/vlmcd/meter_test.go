@@ -3,6 +3,7 @@ package vlmcd
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,4 +89,52 @@ func TestRowsOfVolumes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.rowOf("w", func(r *xseg.VolumeInfo) bool { return r == nil })
+}
+
+// TestRowsChangeHands: with fewer rows than volumes those that are idle give theirs away, and get
+// one again when they aren't; whoever finds none is served without, and that is told.
+func TestRowsChangeHands(t *testing.T) {
+	for _, idle := range []time.Duration{-1, time.Hour} {
+		n := xsegtest.NewSized(t, 64, 16)
+		p := n.Peer(t)
+		port := p.Bind(10, xseg.BindOptions{Role: "vlmcd"})
+		w := newWorld(t, 1)
+		missed := map[string]int{}
+		w.cfg.IdleRow = idle
+		w.cfg.Unmetered = func(name string, _ error) { missed[name]++ }
+		w.cfg.Claim = func(u UUID, name string, size int64) (*xseg.VolumeRow, error) {
+			if len(p.Segment.Volumes()) == 2 {
+				return nil, xseg.ErrLimit
+			}
+			return port.ClaimVolume(u, name, size)
+		}
+		w.start()
+		do := func(name string) {
+			t.Helper()
+			info := w.maps.byName[name].info
+			var err error
+			w.engine.Submit(&Op{Kind: Read, Volume: info.UUID, Name: []byte(name), Data: make([]byte, 512),
+				Done: func(op *Op) { err = op.Err }})
+			w.drain()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			w.maps.create(name, 16<<20, mapfmt.DefaultObjectSize)
+		}
+		has := func(name string) bool {
+			list := p.Segment.Volumes()
+			return slices.ContainsFunc(list, func(v xseg.VolumeInfo) bool { return v.Name == name })
+		}
+		for _, name := range []string{"a", "b", "c", "a", "b"} {
+			do(name)
+			if want := idle < 0 || name != "c"; has(name) != want {
+				t.Errorf("idle %v: %s has a row: %v", idle, name, !want)
+			}
+		}
+		if want := idle > 0; (missed["c"] == 1) != want || len(missed) > 1 {
+			t.Errorf("idle %v: %v were told to be without a row", idle, missed)
+		}
+	}
 }

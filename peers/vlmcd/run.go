@@ -168,7 +168,7 @@ func (t *thread) start(ctx context.Context) error {
 		After:  t.after,
 		Route:  t.route,
 
-		Claim: t.claim, Inherited: t.rows,
+		Claim: t.port.ClaimVolume, Unmetered: t.unmetered, Inherited: t.rows,
 
 		CopyUpRate: int64(t.peer.Role.CopyUpRate) << 10,
 	})
@@ -186,13 +186,10 @@ func (t *thread) connect(ctx context.Context, to int, buffers int64) (*xseg.Chan
 	return ch, nil
 }
 
-// claim is Config.Claim.
-func (t *thread) claim(u UUID, name string, size int64) *xseg.VolumeRow {
-	row, err := t.port.ClaimVolume(u, name, size)
-	if err != nil {
-		t.peer.Log.Warn("volume is served without counters", "volume", name, "error", err)
-	}
-	return row
+// unmetered is Config.Unmetered.
+func (t *thread) unmetered(name string, cause error) {
+	t.port.MissVolume()
+	t.peer.Log.Warn("volume is served without counters", "volume", name, "error", cause)
 }
 
 // after is Config.After.

@@ -74,7 +74,7 @@ func (c *controlServer) accept() {
 				return
 			}
 			// Out of descriptors, most likely: others may be closed by then.
-			c.s.log.Warn("control socket", "err", err)
+			c.s.log.Warn("control socket", "error", err)
 			c.pause(time.Second)
 			continue
 		}

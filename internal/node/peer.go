@@ -126,7 +126,7 @@ func (p *peer) failure(what string, proc *process, err error) error {
 func (p *peer) tellDeath(proc *process, err error, served, wait time.Duration) {
 	attrs := []any{"role", p.role.Name, "served", served, "restart_in", wait}
 	if proc == nil {
-		p.s.log.Error("peer can't be started", append(attrs, "err", err)...)
+		p.s.log.Error("peer can't be started", append(attrs, "error", err)...)
 		return
 	}
 	state := proc.cmd.ProcessState

@@ -32,6 +32,9 @@ func makeRuntimeDir(cfg *config.Config) error {
 	if owner := st.Sys().(*syscall.Stat_t).Uid; !st.IsDir() || int(owner) != os.Geteuid() {
 		return fmt.Errorf("runtime directory: %s is not a directory of user %d", dir, os.Geteuid())
 	}
+	if cfg.Dir != "" {
+		detachMounts(dir)
+	}
 	if err := cfg.MarkFuse(); err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func clearUnreadable(cfg *config.Config, log *slog.Logger, why error) error {
 	if used {
 		return fmt.Errorf("%w, and a process still uses it", why)
 	}
-	log.Warn("removing a stale segment that can't be read", "segment", cfg.SegmentName, "err", why)
+	log.Warn("removing a stale segment that can't be read", "segment", cfg.SegmentName, "error", why)
 	return destroy(cfg.SegmentName)
 }
 

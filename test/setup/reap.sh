@@ -9,6 +9,10 @@ tmp=${TMPDIR:-/tmp}
 if [ "$(id -u)" -eq 0 ]; then
 	bash "$(dirname "$0")/../packages/container.sh" reap
 fi
+# A file system that a test froze keeps whoever writes to it from dying.
+cut -d' ' -f2 /proc/mounts | grep "^$tmp/archip-test-" | while read -r where; do
+	fsfreeze -u "$where" 2>/dev/null && echo "reap: thawed $where"
+done
 for proc in /proc/[0-9]*; do
 	pid=${proc#/proc/}
 	line=$({ tr '\0' ' ' <"$proc/cmdline"; } 2>/dev/null) || continue
@@ -41,7 +45,8 @@ release() {
 
 # The segment and the pending logs of a node are named by its directory: only those of test
 # directories go. The pending log of any other node may hold what nothing else does.
-for dir in "$tmp"/archip-test-* "$tmp"/archip-test-*/*; do
+# Deep ones first: a node may lie on a mount that goes with the directory above.
+for dir in "$tmp"/archip-test-*/*/* "$tmp"/archip-test-*/* "$tmp"/archip-test-*; do
 	[ -d "$dir" ] || continue
 	hash=$(printf %s "$(realpath "$dir")" | sha256sum | cut -c1-16)
 	release "/run/archipelago/archip-$hash"

@@ -14,8 +14,8 @@ type Kind uint8
 
 // Operations.
 const (
-	// Open makes the volume Name ready for I/O on this node and returns Info. With Volume set, the
-	// name must still belong to it, else ErrStale. Idempotent. A snapshot opens read-only. It never
+	// Open makes the volume Name ready for I/O on this node and returns Info. With Volume set, that
+	// one is meant, whatever it is called by now; ErrNotFound or ErrStale if it has gone. Idempotent. A snapshot opens read-only. It never
 	// fails because of the lock. Where several nodes share the store, an Open with Volume, which
 	// comes with the first I/O, takes a free lock. Flags of Info with FlagUncached: another node
 	// may change the volume, so no answer of MapRead may be used again.
@@ -190,8 +190,8 @@ type Op struct {
 // long as it is one of the last 16 of its volume. Without one "exists" and "not found" are errors.
 //
 // MapRead, MapWrite, Commit and Flush name an open volume by Volume. A mapper that was restarted
-// has none open: it opens the volume by Name, which callers therefore set as well; the name must
-// still belong to Volume. Without a name a volume that isn't open gets ErrStale.
+// has none open: it opens the volume by Name, which callers therefore set as well; if the volume has
+// another name by now, it is looked for, and ErrNotFound or ErrStale means that it has gone. Without a name a volume that isn't open gets ErrStale.
 type Mapper interface {
 	Submit(op *Op)
 }

@@ -22,11 +22,12 @@ type Engine struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // goroutines under way
 
-	mu     sync.RWMutex
-	byUUID map[mapfmt.UUID]*volume
-	byName map[string]*volume
-	groups map[[16]byte]time.Time // of snapshots that are being made: when the last member was
-	closed bool
+	mu      sync.RWMutex
+	byUUID  map[mapfmt.UUID]*volume
+	byName  map[string]*volume
+	groups  map[[16]byte]time.Time    // of snapshots that are being made: when the last member was
+	missing map[mapfmt.UUID]time.Time // volumes that were searched for in vain: since when
+	closed  bool
 }
 
 var _ mapper.Mapper = (*Engine)(nil)

@@ -78,7 +78,7 @@ func TestErrors(t *testing.T) {
 		{"snapshot with the name of its volume", mapper.ErrExists, mapper.Op{Kind: mapper.Snapshot, Name: "v", Other: "v"}},
 		{"snapshot of another", mapper.ErrStale, mapper.Op{Kind: mapper.Snapshot, Name: "v", Volume: s.UUID, Other: "x"}},
 		{"open nothing", mapper.ErrNotFound, mapper.Op{Kind: mapper.Open, Name: "y"}},
-		{"open another", mapper.ErrStale, mapper.Op{Kind: mapper.Open, Name: "v", Volume: s.UUID}},
+		{"open another", mapper.ErrStale, mapper.Op{Kind: mapper.Open, Name: "v", Volume: mapfmt.UUID{1}}},
 		{"info of nothing", mapper.ErrNotFound, mapper.Op{Kind: mapper.InfoOf, Name: "y"}},
 		{"remove nothing", mapper.ErrNotFound, mapper.Op{Kind: mapper.Delete, Name: "y"}},
 		{"remove another", mapper.ErrNotFound, mapper.Op{Kind: mapper.Delete, Name: "v", Volume: s.UUID}},

@@ -15,7 +15,7 @@ func (e *Engine) open(op *mapper.Op) error {
 	if op.Volume != (mapfmt.UUID{}) {
 		wish = lockTry // it comes with the first I/O; by a name alone nobody writes yet
 	}
-	v, err := e.openNamed(op.Name, op.Volume, wish)
+	v, err := e.openRenamed(op.Name, op.Volume, wish)
 	if err == nil {
 		op.Info = v.info()
 	}
@@ -30,7 +30,7 @@ func (e *Engine) find(u mapfmt.UUID, name string, wish lockWish) (*volume, error
 	if name == "" {
 		return nil, fmt.Errorf("volume %s isn't open: %w", mapfmt.FormatUUID(u), mapper.ErrStale)
 	}
-	return e.openNamed(name, u, wish)
+	return e.openRenamed(name, u, wish)
 }
 
 // openNamed opens the volume of that name; mapper.ErrStale if it isn't that UUID (zero: any).

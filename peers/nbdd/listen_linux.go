@@ -13,18 +13,16 @@ import (
 // maxPath is the longest path of a socket: sun_path of Linux without the final NUL.
 const maxPath = 107
 
-// Names of listening sockets among passed descriptors: what a supervisor or a socket unit made, and
-// what a predecessor made itself and left.
-const (
-	listenerName = "nbd"
-	ownName      = "nbd-listener"
-)
+// ownName is that of a listening socket which a predecessor made itself and left. Any other socket
+// that was passed, but those of clients, was made by a supervisor or a socket unit, whatever they
+// call it.
+const ownName = "nbd-listener"
 
 // listen returns the listening socket: the one that was passed on, which then outlives this
 // process, or a new one at path, which keep (may be nil) keeps for a successor: so that clients
 // which connect while there is no server wait instead of failing.
 func listen(path string, passed map[string][]*os.File, keep Keeper) (*net.UnixListener, error) {
-	if files := passed[listenerName]; len(files) > 0 {
+	if files := activated(passed); len(files) > 0 {
 		return adopt(files)
 	}
 	if files := passed[ownName]; len(files) > 0 {
@@ -48,6 +46,18 @@ func listen(path string, passed map[string][]*os.File, keep Keeper) (*net.UnixLi
 		return nil, errors.Join(fmt.Errorf("keep the NBD socket for a successor: %w", err), ln.Close())
 	}
 	return ln, nil
+}
+
+// activated returns the listening sockets that a supervisor or a socket unit made.
+func activated(passed map[string][]*os.File) (files []*os.File) {
+	for name, more := range passed {
+		switch name {
+		case ownName, stateName, clientsName:
+		default:
+			files = append(files, more...)
+		}
+	}
+	return files
 }
 
 // leadsTo says whether clients that connect to path come to ln, as far as can be seen.

@@ -104,7 +104,7 @@ func TestPassedSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner, err := adopt([]*os.File{f})
+	inner, err := listen("", map[string][]*os.File{"some.socket": {f}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,9 @@ func (v *statusView) managerText() string {
 	case "run":
 		return fmt.Sprintf("archipelago run, pid %d", v.Supervisor)
 	case "":
+		if v.Joined {
+			return "not known"
+		}
 		return "nobody"
 	}
 	return v.Manager

@@ -154,8 +154,8 @@ func wayOut(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, systemd.ErrNoBus), errors.Is(err, systemd.ErrNoManager):
-		return fmt.Errorf("systemd can't be reached: %w\n`archipelago run` runs a node in the foreground, "+
-			"without systemd and without root", err)
+		return fmt.Errorf("systemd can't be reached: %w\nwas the machine booted by systemd, and is package dbus "+
+			"installed? `archipelago run` runs a node in the foreground, without either", err)
 	case errors.Is(err, systemd.ErrDenied), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w\nrun it with sudo, or as a member of group archipelago (sudo adduser USER archipelago; "+
 			"polkit must be installed, and the membership counts from the next login)", err)

@@ -45,7 +45,7 @@ func newTestUnits(t *testing.T) *testUnits {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.Address)
 	dir := t.TempDir()
 	u.conf, u.run = filepath.Join(dir, "conf"), filepath.Join(dir, "run")
-	text := fmt.Sprintf(configText, fmt.Sprintf("archip-test-%d", os.Getpid()), u.run)
+	text := fmt.Sprintf(configText, fmt.Sprintf("archip-test-left%d", os.Getpid()), u.run)
 	if err := os.WriteFile(u.conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestStopNeedsPeersToClose(t *testing.T) {
 	u := newTestUnits(t)
 	u.setAll("active")
 	u.set(1, systemdtest.Behaviour{}, "inactive")
-	pending := fmt.Sprintf("/dev/shm/archip-test-%d.pending", os.Getpid())
+	pending := fmt.Sprintf("/dev/shm/archip-test-left%d.pending", os.Getpid())
 	if err := os.Mkdir(pending, 0o700); err != nil {
 		t.Fatal(err)
 	}

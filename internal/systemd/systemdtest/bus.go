@@ -39,7 +39,7 @@ func Bus(t testing.TB) *Daemon {
 		t.Skip("dbus-daemon is not installed")
 	}
 	// Not t.TempDir: the path of a socket must be short.
-	dir, err := os.MkdirTemp("", "archip-bus-")
+	dir, err := os.MkdirTemp("", "archip-test-bus-")
 	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := filepath.Join(dir, "conf")

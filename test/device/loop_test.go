@@ -181,3 +181,19 @@ func TestFusedDies(t *testing.T) {
 		t.Errorf("the volume after fused was killed: %v", err)
 	}
 }
+
+// TestMountOfKilledNode: a node whose predecessor was killed with its volumes mounted starts and
+// stops cleanly, also without the role that would take the mount away.
+func TestMountOfKilledNode(t *testing.T) {
+	n, volumes := fuseNode(t)
+	dir := n.Dir
+	n.KillAll()
+	if _, err := os.Stat(filepath.Join(volumes, "disk")); !errors.Is(err, syscall.ENOTCONN) {
+		t.Fatalf("the mount of the killed node: %v", err)
+	}
+	second := testnode.StartWith(t, testnode.Options{Dir: dir})
+	second.Stop()
+	if _, err := os.Lstat(volumes); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the stop of the second node: %v", err)
+	}
+}

@@ -32,7 +32,7 @@ func TestKernelClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("bash", filepath.Join(vm, "run.sh"), "-t", "400", "bash", filepath.Join(vm, "nbd-guest.sh"), bin)
+	cmd := exec.Command("bash", filepath.Join(vm, "run.sh"), "-t", "900", "bash", filepath.Join(vm, "nbd-guest.sh"), bin)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 77 {
 		t.Skipf("no virtual machine here: %s", out)

@@ -167,9 +167,7 @@ func TestBootDebian(t *testing.T) {
 			t.Errorf("%s is not what was imported", name)
 		}
 	}
-	if out := n.Vlmc("check"); strings.Contains(out, "corrupt") {
-		t.Errorf("vlmc check:\n%s", out)
-	}
+	n.Vlmc("check") // fails if anything is lost or corrupt
 }
 
 // write kills a peer after every few files that the guest writes, and waits until it restarts.

@@ -36,8 +36,8 @@ until grep -q ^ready: /mnt/store/out; do
 done
 echo "node is ready, uptime $(cut -d' ' -f1 /proc/uptime) s"
 
-vlmc create disk -s 48
-device=$(vlmc map --driver nbd --timeout 3s disk)
+vlmc create disk -s 24
+device=$(vlmc map --driver nbd --timeout 10s disk)
 [ "$device" = "$(vlmc map disk)" ] || fail "map of a mapped volume prints another device"
 [ "$(vlmc showmapped | tail -1)" = "${device#/dev/nbd}	disk	$device" ] || fail "showmapped: $(vlmc showmapped)"
 vlmc remove disk 2>/dev/null && fail "a mapped volume was removed"
@@ -60,15 +60,15 @@ check() {
 	done
 }
 
-write_load /mnt/volume/before 4
-vlmc resize disk -s 64 >/dev/null
-[ "$(blockdev --getsize64 "$device")" = $((64 << 20)) ] || fail "the device doesn't show the new size"
+write_load /mnt/volume/before 2
+vlmc resize disk -s 40 >/dev/null
+[ "$(blockdev --getsize64 "$device")" = $((40 << 20)) ] || fail "the device doesn't show the new size"
 resize2fs "$device" >/dev/null 2>&1 || fail "resize2fs"
 echo "resized, uptime $(cut -d' ' -f1 /proc/uptime) s"
 
 for signal in KILL TERM; do
 	old=$(peer nbdd)
-	write_load "/mnt/volume/$signal" 6 &
+	write_load "/mnt/volume/$signal" 4 &
 	writer=$!
 	sleep 0.3 # let the load begin; where it is when the signal comes doesn't matter
 	kill -$signal "$old"

@@ -11,6 +11,12 @@
 // A client that stops in the middle, reading or sending, keeps no buffer of the node for long:
 // after a short while what it holds moves to the heap, within a budget that all clients share.
 //
+// A server that ends because a successor takes its place hands its clients over (handover.go, and
+// keep_linux.go for the descriptors); handstate.go has the format of what goes with them.
+//
+// The way of a request, for who looks for speed: transmit, handle, start, prepare, Submit on the
+// reader; ended, BatchEnd, flush, send, release on the backend's thread. Nothing else runs per request.
+//
 // The package knows no map and no storage: it sees a Backend. What lies where (block status) it asks
 // the backend on a goroutine per request, for that may take its time.
 //

@@ -292,6 +292,38 @@ func TestStoreIsFull(t *testing.T) {
 	}
 }
 
+// TestManyClientsAtARestart: all of them, in every phase, go on.
+func TestManyClientsAtARestart(t *testing.T) {
+	b := newMemory(newExport("disk", 1<<20, 4))
+	h, s := keeping(t, Limits{}, b)
+	const n = 300
+	var conns []net.Conn
+	for i := range n {
+		conn := h.raw()
+		if i%3 == 0 {
+			talk(t, conn, nil, nbd.GreetingSize)
+		} else {
+			begin(t, conn, "disk", i%3 == 1)
+		}
+		conns = append(conns, conn)
+	}
+	began := time.Now()
+	h = s.restart(h, b)
+	for i, conn := range conns {
+		if i%3 == 0 {
+			talk(t, conn, be.AppendUint32(nil, 3), 0)
+			if r, _ := option(t, conn, nbd.OptGo, nbd.AppendInfoRequest(nil, "disk")); r != nbd.RepAck {
+				t.Fatalf("client %d: export refused", i)
+			}
+		}
+		talk(t, conn, nbd.Request{Command: nbd.CmdFlush}.Append(nil), nbd.SimpleSize)
+	}
+	t.Logf("all of %d clients were answered after %v", n, time.Since(began))
+	if got := h.srv.Connections(); got != n {
+		t.Errorf("%d connections", got)
+	}
+}
+
 // TestBusyClientAtARestart: what the backend has is waited for, and answered by the old server.
 func TestBusyClientAtARestart(t *testing.T) {
 	e := newExport("disk", 1<<20, 8)

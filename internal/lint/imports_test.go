@@ -49,7 +49,7 @@ var law = map[string][]string{
 	"internal/version":         {},
 	"internal/cli/gen":         {"internal/cli", "internal/config", "internal/version"},
 	"internal/cli":             {"peers/peer", "internal/version", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "internal/nbd", "xseg", "peers/mapper"},
-	"internal/device":          {"internal/config", "internal/volume", "internal/nbd", "peers/mapper", "xseg"},
+	"internal/device":          {"internal/config", "internal/mapfmt", "internal/nbd", "peers/mapper", "xseg"},
 	"internal/lint":            {},
 	"internal/stats":           {"xseg"},
 	"internal/doctor":          {"internal/config", "internal/node", "internal/stats", "internal/version", "internal/mapfmt", "xseg"},

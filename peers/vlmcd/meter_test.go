@@ -138,3 +138,21 @@ func TestRowsChangeHands(t *testing.T) {
 		}
 	}
 }
+
+// TestRowDepth: what waits while a volume is opened counts as under way, and nothing does at the end.
+func TestRowDepth(t *testing.T) {
+	w := newWorld(t, 1)
+	info := w.maps.create("v", 16<<20, mapfmt.DefaultObjectSize)
+	for range 3 {
+		w.engine.Submit(&Op{Kind: Write, Volume: info.UUID, Name: []byte("v"), Data: make([]byte, 512), Done: func(*Op) {}})
+	}
+	w.engine.Submit(&Op{Kind: Flatten, Volume: info.UUID, Name: []byte("v"), Length: 4096, Done: func(*Op) {}})
+	v := w.engine.volumes[info.UUID]
+	if v.depth != 3 {
+		t.Errorf("%d under way, want 3: a flatten isn't counted", v.depth)
+	}
+	w.drain()
+	if v.depth != 0 {
+		t.Errorf("%d under way when all have ended", v.depth)
+	}
+}

@@ -9,7 +9,14 @@
 // of a dead predecessor can't be taken for one of its successor. Peers die with the supervisor
 // (parent death signal, and they watch their parent themselves).
 //
+// A peer may hand descriptors over (FDSTORE=1): they are kept per role, and the next process of the
+// role inherits them, however the one before has ended. Commands ask for restarts and for the state
+// of roles through the control socket (DialControl), which is open as long as all roles have started
+// and the node doesn't stop.
+//
 // Goroutines: one per role (peer.run) which alone starts, signals and reaps the processes of that
 // role; one locked to its thread which forks all children; one per process that reads its notify
-// socket; one that writes the log. No locks but the log's.
+// socket; one per role that watches stored descriptors; one that accepts on the control socket, and
+// a few per connection; one that writes the log. Locks, never nested: the log's, a role's state, a
+// role's store (held while its process is forked), a control connection's output.
 package node

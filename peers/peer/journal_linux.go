@@ -49,6 +49,7 @@ type journalHandler struct {
 	journal  *journal
 	level    slog.Level
 	fallback slog.Handler
+	role     string
 	fields   []journalField
 	attrs    []slog.Attr
 }
@@ -58,7 +59,9 @@ func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return 
 func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	attrs := append([]slog.Attr(nil), h.attrs...)
 	r.Attrs(func(a slog.Attr) bool {
-		attrs = append(attrs, a)
+		if !isOwnRole(a, h.role) {
+			attrs = append(attrs, a)
+		}
 		return true
 	})
 	entry := appendField(nil, journalField{"MESSAGE", messageOf(r.Message, attrs)})

@@ -27,7 +27,12 @@ func NewSupervisorLog(w io.Writer) *slog.Logger {
 func LogsToJournal(f *os.File) bool { return isJournal(f, os.Getenv("JOURNAL_STREAM")) }
 
 func newLogHandler(w io.Writer, level slog.Level, role string) slog.Handler {
-	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if isOwnRole(a, role) {
+			return slog.Attr{}
+		}
+		return a
+	}})
 	if f, ok := w.(*os.File); !ok || !LogsToJournal(f) {
 		return text
 	}
@@ -39,5 +44,10 @@ func newLogHandler(w io.Writer, level slog.Level, role string) slog.Handler {
 	if role != "" {
 		fixed = append(fixed, journalField{"ARCHIPELAGO_ROLE", role})
 	}
-	return &journalHandler{journal: j, level: level, fallback: text, fields: fixed}
+	return &journalHandler{journal: j, level: level, fallback: text, fields: fixed, role: role}
+}
+
+// isOwnRole says that an attribute repeats what every line of the role says anyway.
+func isOwnRole(a slog.Attr, role string) bool {
+	return role != "" && a.Key == "role" && a.Value.String() == role
 }

@@ -156,6 +156,17 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// TestOwnRole: who reads the line knows the role by the prefix or the field; another one is news.
+func TestOwnRole(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLog(&out, 2, "vlmcd")
+	log.Info("waiting", "role", "vlmcd", "port", 500)
+	log.Info("waiting", "role", "mapperd")
+	if text := out.String(); strings.Contains(text, "role=vlmcd") || !strings.Contains(text, "role=mapperd") {
+		t.Error(text)
+	}
+}
+
 // FuzzJournalField: whatever is in a value, journald reads back that one field and no other.
 func FuzzJournalField(f *testing.F) {
 	f.Add("volume", "a")

@@ -24,10 +24,10 @@ func TestReplace(t *testing.T) {
 	if !Replaced(ctx) {
 		t.Error(context.Cause(ctx))
 	}
-	if inner, cancel := context.WithTimeout(ctx, time.Hour); !Replaced(inner) {
+	inner, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	if !Replaced(inner) {
 		t.Error("a context made of it doesn't know")
-	} else {
-		cancel()
 	}
 }
 

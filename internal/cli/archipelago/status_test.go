@@ -163,3 +163,15 @@ func TestWatchTime(t *testing.T) {
 		}
 	}
 }
+
+// FuzzProcess: what /proc may say, and what it may not, is no reason to fail badly.
+func FuzzProcess(f *testing.F) {
+	f.Add([]byte("7 (a) b) S 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 4711 99"))
+	f.Add([]byte("Name:\tx\nRssAnon:\t    1884 kB\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = startTicks(data)
+		if got := anonymous(data); got < -1 {
+			t.Errorf("%d bytes", got)
+		}
+	})
+}

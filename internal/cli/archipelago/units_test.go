@@ -336,3 +336,26 @@ func TestStopNeedsPeersToClose(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestStartInterrupted: Ctrl-C leaves nothing half up, either.
+func TestStartInterrupted(t *testing.T) {
+	u := newTestUnits(t)
+	u.set(1, systemdtest.Behaviour{Never: true}, "inactive")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		u.double.Await(4) // modules, segment, blockerb, blockerm
+		cancel()
+	}()
+	root := New()
+	var out, errOut bytes.Buffer
+	root.SetArgs([]string{"-c", u.conf, "start"})
+	root.SetOut(&out)
+	root.SetErr(&errOut)
+	if code := cli.ExitCode(root.ExecuteContext(ctx)); code != cli.ExitInterrupted {
+		t.Errorf("exit status %d", code)
+	}
+	if !strings.HasSuffix(out.String(), "Starting blockerm      FAILED\nStopping blockerm      Not running\n"+
+		"Stopping blockerb      OK\nStopping segment       OK\n") {
+		t.Error(out.String())
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -264,6 +265,33 @@ func TestStateOfAnotherVersion(t *testing.T) {
 	closed(t, conn)
 	if log := h.log.String(); !strings.Contains(log, "another version") || !strings.Contains(log, "1 clients") {
 		t.Errorf("log: %s", log)
+	}
+}
+
+// TestBrokenConnectionsAreLeftOut: the others are handed over all the same.
+func TestBrokenConnectionsAreLeftOut(t *testing.T) {
+	st, srv := newStore(t), NewServer(Limits{}, slog.New(slog.DiscardHandler))
+	var conns []*conn
+	for range 3 {
+		ours, theirs := socketPair(t)
+		defer ours.Close()
+		c, err := srv.newConn(t.Context(), theirs, srv.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	_ = conns[1].uc.Close()
+	srv.KeepClients(st.keep)
+	srv.parked = conns
+	srv.handOver()
+	passed := st.passed()
+	all, err := takeKept(passed[stateName], passed[clientsName])
+	if err != nil || len(all) != 2 {
+		t.Errorf("%d of 2 are taken over: %v", len(all), err)
+	}
+	for _, k := range all {
+		_ = k.uc.Close()
 	}
 }
 

@@ -60,7 +60,9 @@ func (s *Server) store(conns []*conn) error {
 	for _, c := range conns {
 		fd, inode, err := duplicate(c.uc)
 		if err != nil {
-			return err
+			// It was killed at the last moment, or there are no descriptors left: the others go on.
+			c.log.Warn("an NBD client can't be handed over", "error", err)
+			continue
 		}
 		fds = append(fds, fd)
 		sessions = append(sessions, c.session(inode))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"archipelago/test/testnode"
 	"archipelago/xseg"
@@ -55,12 +56,18 @@ func TestRenamedUnderAProgram(t *testing.T) {
 // killRole kills the process of a role, which the supervisor starts again.
 func killRole(t *testing.T, n *testnode.Node, role string) {
 	t.Helper()
+	is := func(p xseg.PortInfo) bool { return p.Role == role }
 	ports := n.Peers()
-	at := slices.IndexFunc(ports, func(p xseg.PortInfo) bool { return p.Role == role })
-	if at < 0 {
-		t.Fatalf("role %s isn't there", role)
+	at := slices.IndexFunc(ports, is)
+	for end := time.Now().Add(testnode.Patience); at < 0; at = slices.IndexFunc(ports, is) {
+		if time.Now().After(end) {
+			t.Fatalf("role %s isn't there after %v", role, testnode.Patience)
+		}
+		time.Sleep(time.Millisecond) // a port that is being bound again gives no sign
+		ports = n.Peers()
 	}
 	if err := syscall.Kill(ports[at].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	untilReaped(ports[at].PID)
 }

@@ -3,6 +3,7 @@ package nbdd
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -420,6 +421,28 @@ func TestRestartBesideAClientThatReadsNothing(t *testing.T) {
 			t.Fatalf("read %d got other bytes", i)
 		}
 		reads++
+	}
+}
+
+// TestRestartBesideAClientThatWantsALongList: it ends; nobody waits for it.
+func TestRestartBesideAClientThatWantsALongList(t *testing.T) {
+	exports := []*memExport{newExport("disk", 1<<20, 4)}
+	for i := range 5000 {
+		exports = append(exports, newExport(fmt.Sprintf("%0200d", i), 1, 1))
+	}
+	b := newMemory(exports...)
+	h, s := keeping(t, Limits{Grace: patience, Listless: 20 * time.Millisecond}, b)
+	c, lazy := h.dial("disk", noOptions), h.raw()
+	greet(t, lazy, 3)
+	talk(t, lazy, nbd.AppendOption(nil, nbd.OptList, nil), 0)
+	eventually(t, "the socket is full", func() bool { return unreadBytes(t, lazy) == 0 && h.srv.Connections() == 2 })
+	began := time.Now()
+	s.restart(h, b)
+	if err := c.ReadAt(testContext(t), make([]byte, 4096), 0); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("the restart took %v", took)
 	}
 }
 

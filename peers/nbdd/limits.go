@@ -14,6 +14,7 @@ type Limits struct {
 	Handshake   time.Duration // for one option of the negotiation; default 30 s
 	Stall       time.Duration // until a stalled client loses its buffers; default 100 ms
 	Grace       time.Duration // for requests under way when the server ends; default 5 s
+	Listless    time.Duration // for answers in the negotiation when clients are handed over; default 1 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -24,6 +25,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Handshake, 30*time.Second)
 	setDefault(&l.Stall, 100*time.Millisecond)
 	setDefault(&l.Grace, 5*time.Second)
+	setDefault(&l.Listless, time.Second)
 	return l
 }
 

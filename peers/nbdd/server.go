@@ -169,6 +169,12 @@ func (s *Server) shutdown(giveUp context.CancelFunc) {
 		s.each(func(c *conn) { _ = c.uc.CloseRead() })
 	} else {
 		s.each(func(c *conn) { _ = c.in.stop() }) // fails only on a closed socket
+		// Who negotiates and doesn't take the answer must not keep the others waiting. In
+		// transmission this does no harm: see conn.park.
+		listless := time.AfterFunc(s.limits.Listless, func() {
+			s.each(func(c *conn) { _ = c.uc.SetWriteDeadline(time.Unix(1, 0)) })
+		})
+		defer listless.Stop()
 	}
 	s.running.Wait()
 	s.handOver()

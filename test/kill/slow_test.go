@@ -98,10 +98,11 @@ func (s *storm) killServers(n int) {
 		if s.rng.IntN(4) == 0 {
 			role = "vlmcd"
 		}
-		s.kill([]xseg.PortInfo{bound(s.t, s.n, role)})
-		// At varied moments, but with time to come to rest: a client that repeats a request waits for
-		// the end of what the dead had begun.
+		victim := bound(s.t, s.n, role)
+		// At varied moments, but with time to serve: a client that repeats a request waits for the end
+		// of what the dead had begun.
 		time.Sleep(time.Duration(100+s.rng.IntN(500)) * time.Millisecond)
+		s.kill([]xseg.PortInfo{victim})
 		if s.failed() != nil {
 			return
 		}

@@ -83,6 +83,7 @@ func segment(t *testing.T, n *testnode.Node, u use) {
 		}
 	}
 	u["waiters"] = int64(seg.Info().WaitersUsed)
+	u["memory of the segment"] = seg.Info().BackedBytes
 }
 
 // inShm counts the files of this node in /dev/shm, in its directories there too.

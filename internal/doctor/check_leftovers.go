@@ -17,58 +17,52 @@ func checkLeftovers(e *env, f *found) {
 		f.note(err.Error(), "Run this as root.")
 		return
 	}
-	left := 0
+	var segments, logs []string
 	for _, x := range files {
 		name, pending := strings.CutSuffix(x.Name(), ".pending")
 		if !strings.HasPrefix(name, "archip") || e.cfg != nil && name == e.cfg.SegmentName {
 			continue
 		}
 		switch {
-		case pending && x.IsDir():
-			left += e.leftPending(f, name)
-		case !x.IsDir():
-			left += e.leftSegment(f, name)
+		case pending && x.IsDir() && e.leftPending(name):
+			logs = append(logs, name)
+		case !x.IsDir() && leftSegment(name):
+			segments = append(segments, name)
 		}
 	}
-	f.summary = fmt.Sprintf("%d in %s", left, e.shm)
+	if len(segments) > 0 {
+		f.note("segments of nodes that don't run; they go when those are started again, or by hand (xseg destroy): "+
+			strings.Join(segments, ", "), "")
+	}
+	if len(logs) > 0 {
+		f.note("pending logs of nodes that were killed; to remove them would lose writes that guests were told are done: "+
+			strings.Join(logs, ", "), "Start those nodes again: they take them over.")
+	}
+	f.summary = fmt.Sprintf("%d in %s", len(segments)+len(logs), e.shm)
 }
 
-// leftSegment reports a segment in which nobody lives any more.
-func (e *env) leftSegment(f *found, name string) int {
+// leftSegment tells whether nobody lives in a segment any more.
+func leftSegment(name string) bool {
 	s, err := xseg.Join(name)
 	if err != nil {
-		return 0 // of another version, or user: not to be judged
+		return false // of another version, or user: not to be judged
 	}
 	defer s.Leave()
-	if slices.ContainsFunc(s.Ports(), func(p xseg.PortInfo) bool { return p.Alive }) {
-		return 0
-	}
-	f.note(fmt.Sprintf("segment %s of a node that doesn't run takes %d KiB", name, max(s.Info().BackedBytes, 0)>>10),
-		"It goes when that node is started again; or: xseg destroy "+name)
-	return 1
+	return !slices.ContainsFunc(s.Ports(), func(p xseg.PortInfo) bool { return p.Alive })
 }
 
-// leftPending reports logs of acknowledged writes that no flush has made durable. They are not to be
-// removed: the next start of their node needs them.
-func (e *env) leftPending(f *found, name string) int {
+// leftPending tells whether there are logs of acknowledged writes that no flush has made durable, and
+// no segment of their node.
+func (e *env) leftPending(name string) bool {
 	if s, err := xseg.Join(name); err == nil { // reported, if at all, as a segment
 		_ = s.Leave() // only looked at
-		return 0
+		return false
 	}
 	files, err := os.ReadDir(filepath.Join(e.shm, name+".pending"))
 	if err != nil {
-		return 0
+		return false
 	}
-	logs := 0
-	for _, x := range files {
-		if !strings.HasPrefix(x.Name(), "node.") && !strings.HasPrefix(x.Name(), "dirty.") {
-			logs++
-		}
-	}
-	if logs == 0 {
-		return 0
-	}
-	f.note(fmt.Sprintf("node %s was killed with %d pending logs: writes that its guests were told are done", name, logs),
-		"Start that node again; it takes them over. Don't remove them before.")
-	return 1
+	return slices.ContainsFunc(files, func(x os.DirEntry) bool {
+		return !strings.HasPrefix(x.Name(), "node.") && !strings.HasPrefix(x.Name(), "dirty.")
+	})
 }

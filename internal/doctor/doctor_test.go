@@ -192,6 +192,7 @@ func TestFires(t *testing.T) {
 			port := p.Bind(1500, xseg.BindOptions{Role: "more"})
 			for i := 0; ; i++ {
 				if _, err := port.ClaimVolume(xseg.UUID{1, byte(i), byte(i >> 8)}, "v", 1); err != nil {
+					port.MissVolume()
 					return
 				}
 			}
@@ -278,8 +279,8 @@ func TestFires(t *testing.T) {
 		}},
 		{"other program", "versions", Warning, "of version", otherProgram},
 		{"no modules", "kernel modules", Note, "no way to make a device", func(t *testing.T, e *env) { e.sys = "/nowhere" }},
-		{"dead segment", "leftovers", Note, "xseg destroy archip-test-left", deadSegment},
-		{"dead node's log", "leftovers", Note, "1 pending logs", func(t *testing.T, e *env) {
+		{"dead segment", "leftovers", Note, "(xseg destroy): archip-test-left", deadSegment},
+		{"dead node's log", "leftovers", Note, "would lose writes that guests were told are done: archip-dead", func(t *testing.T, e *env) {
 			write(t, filepath.Join(e.shm, "archip-dead.pending", "store."+uuidA), "x")
 			write(t, filepath.Join(e.shm, "archip-dead.pending", "node.x"), "x")
 			write(t, filepath.Join(e.shm, "archip-clean.pending", "node.x"), "x")

@@ -82,7 +82,8 @@ func (g *guest) end() {
 	select {
 	case err := <-g.ended:
 		if err != nil {
-			g.fail("QEMU: %v\n%s", err, g.stderr.String())
+			g.ended <- err
+			g.fail("QEMU failed")
 		}
 	case <-time.After(boot):
 		g.fail("it doesn't end")
@@ -95,5 +96,10 @@ func (g *guest) end() {
 func (g *guest) fail(format string, args ...any) {
 	g.t.Helper()
 	said := g.said()
+	select {
+	case err := <-g.ended:
+		g.t.Logf("QEMU has ended: %v\n%s", err, g.stderr.String())
+	default:
+	}
 	g.t.Fatalf("the guest: "+format+"\nend of its console:\n%s", append(args, said[max(0, len(said)-3000):])...)
 }

@@ -82,7 +82,7 @@ func checkMapped(cfg *config.Config, force bool) error {
 		names = append(names, fmt.Sprintf("%s (%s)", m.Name, m.Device))
 	}
 	return &cli.CodeError{Code: cli.ExitBusy, Err: fmt.Errorf("volumes are mapped: %s\n"+
-		"`vlmc unmap` them first; `archipelago stop -f` stops all the same, and I/O on them waits",
+		"`vlmc unmap` them first; `archipelago stop -f` takes them away from whoever uses them",
 		strings.Join(names, ", "))}
 }
 

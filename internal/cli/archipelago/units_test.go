@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"archipelago/internal/cli"
 	"archipelago/internal/mapfmt"
@@ -249,7 +250,11 @@ func TestStepHasDeadline(t *testing.T) {
 	u := newTestUnits(t)
 	u.setAll("active")
 	u.set(3, systemdtest.Behaviour{Never: true}, "active")
+	begin := time.Now()
 	out, errOut, code := u.command("restart", "vlmcd", "--timeout", "50ms")
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
 	u.want(out, errOut, code, "Restarting vlmcd       FAILED\n", "timed out", 75)
 	_, errOut, code = u.command("restart", "--timeout", "0s")
 	u.want("", errOut, code, "", "--timeout must be more than 0", 2)

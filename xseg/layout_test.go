@@ -64,6 +64,24 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
+// FuzzVolume: whatever a row holds, it is described in words that a terminal can show, or not at all.
+func FuzzVolume(f *testing.F) {
+	f.Add([]byte{2, 0, 0, 0, 1, 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var row abi.Volume
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&row)), volumeSize), b)
+		v, ok := loadVolume(&row)
+		if len(v.Name) > abi.VolumeNameMax || ok == (row.Seq.Load()&1 != 0 || v.UUID == UUID{}) {
+			t.Fatalf("%v %+v", ok, v)
+		}
+		for _, c := range v.Name {
+			if c <= ' ' || c > '~' {
+				t.Fatalf("%q", v.Name)
+			}
+		}
+	})
+}
+
 func FuzzMessage(f *testing.F) {
 	m := message{kind: msgHello, channel: 3, src: 9, serial: 1 << 40, srcInc: 5, dstInc: 6, errno: 2}
 	f.Add(m.encode())

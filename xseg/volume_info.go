@@ -73,10 +73,20 @@ func describeVolume(row *abi.Volume) (v VolumeInfo) {
 	loadWords(v.UUID[:], row.Uuid[:])
 	var text [abi.VolumeNameMax]byte
 	loadWords(text[:], row.Name[:])
-	v.Name = string(text[:min(row.NameSize.Load(), abi.VolumeNameMax)])
+	v.Name = printable(text[:min(row.NameSize.Load(), abi.VolumeNameMax)])
 	v.SizeBytes, v.Port = int64(row.Size.Load()), PortNo(row.Port.Load())
 	v.For = time.Duration(shm.Boottime() - row.Since.Load())
 	return v
+}
+
+// printable makes a string of what another process wrote: it may go to a terminal.
+func printable(b []byte) string {
+	for i, c := range b {
+		if c <= ' ' || c > '~' {
+			b[i] = '?'
+		}
+	}
+	return string(b)
 }
 
 func loadVolumeOp(c *abi.VolumeOp) (out VolumeCounters) {

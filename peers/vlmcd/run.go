@@ -118,8 +118,9 @@ func (s *service) start(ctx context.Context) error {
 // stop lets what has begun end.
 func (s *service) stop() {
 	rested := make(chan int, len(s.threads))
+	leave := sync.OnceFunc(func() { close(s.left) })
 	for _, t := range s.threads {
-		t.loop.Post(func() { t.server.stop(func(waiting int) { rested <- waiting }) })
+		t.loop.Post(func() { t.server.stop(func(waiting int) { rested <- waiting }, leave) })
 	}
 	limit, waiting := time.After(restPatience), 0
 	for range s.threads {
@@ -127,12 +128,12 @@ func (s *service) stop() {
 		case n := <-rested:
 			waiting += n
 		case <-limit:
-			close(s.left)
+			leave()
 			return
 		}
 	}
 	if waiting > 0 {
-		close(s.left)
+		leave()
 	}
 }
 

@@ -17,6 +17,7 @@ type server struct {
 	free   *job
 	open   int // requests that are not answered
 	slow   slowLog
+	late   func() // told that a request came after the engine had come to rest; nil before that
 }
 
 // job is one request under way.
@@ -40,6 +41,9 @@ func (s *server) serve(r *xseg.Request) {
 	default:
 		s.open++
 		s.submit(r)
+		if s.late != nil && s.open > 0 {
+			s.late()
+		}
 	}
 }
 
@@ -54,13 +58,18 @@ func (s *server) begin(e *Engine) {
 	}
 }
 
-// stop brings the engine to rest; rested is told how many requests wait.
-func (s *server) stop(rested func(waiting int)) {
-	if s.engine == nil {
+// stop brings the engine to rest; rested is told how many requests wait. A client may send more before
+// the port stops to listen: those wait, too, and late is called for each.
+func (s *server) stop(rested func(waiting int), late func()) {
+	atRest := func() {
+		s.late = late
 		rested(s.open)
+	}
+	if s.engine == nil {
+		atRest()
 		return
 	}
-	s.engine.Stop(func() { rested(s.open) })
+	s.engine.Stop(atRest)
 }
 
 func (s *server) submit(r *xseg.Request) {

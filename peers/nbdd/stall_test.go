@@ -217,6 +217,8 @@ func TestAClientHasItsShare(t *testing.T) {
 	greedy := h.raw()
 	begin(t, greedy, "disk", false)
 	w.hold.Lock()
+	release := sync.OnceFunc(w.hold.Unlock)
+	defer release() // also if the test ends before
 	var b []byte
 	for i := range 8 {
 		b = nbd.Request{Cookie: uint64(i), Offset: uint64(i) * size, Length: size}.Append(b)
@@ -227,7 +229,7 @@ func TestAClientHasItsShare(t *testing.T) {
 	begin(t, other, "disk", false)
 	talk(t, other, nbd.Request{Length: size}.Append(nil), 0)
 	eventually(t, "the other has room", func() bool { return e.inUse() == 3 })
-	w.hold.Unlock()
+	release()
 	for range 8 {
 		talk(t, greedy, nil, nbd.SimpleSize+size)
 	}

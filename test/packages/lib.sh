@@ -52,6 +52,9 @@ fail() {
 	exit 1
 }
 
+# rounds SHORT LONG prints how often something is done in this profile.
+rounds() { if [ -n "$full" ]; then echo "$2"; else echo "$1"; fi; }
+
 # gives STATUS CMD... runs CMD in the container and fails unless it exits with STATUS. What it printed
 # is in $output.
 gives() {
@@ -82,7 +85,8 @@ roles() { echo blockerb blockerm mapperd vlmcd nbdd; }
 # fresh_config puts the shipped configuration back, and the directories that it names.
 fresh_config() {
 	xs 'cp /opt/archipelago.conf /etc/archipelago/archipelago.conf
-		install -d -o archipelago -g archipelago -m 750 /srv/archip /srv/archip/blocks /srv/archip/maps'
+		install -d -o archipelago -g archipelago -m 750 /srv/archip /srv/archip/blocks /srv/archip/maps
+		systemctl daemon-reload' # roles may be others
 }
 
 # up makes a node that runs, whatever the scenario before it left.
@@ -127,6 +131,16 @@ load_end() {
 	xs 'kill -TERM $(cat /run/verify.pid)' || true
 	wait "$load" || fail "load: $(cat "$work/load")"
 	note "$(tail -n 1 "$work/load")"
+}
+
+# paused_less_than MS fails if a request of the load that ended last took longer: an orderly restart
+# must not run into the limits after which a peer is left behind (10 s).
+paused_less_than() {
+	awk -v limit="$1" '{
+		text = $NF
+		ms = text ~ /ms$/ ? text + 0 : text ~ /m/ ? 60000 : 1000 * (text + 0)
+		exit !(ms < limit)
+	}' <(tail -n 1 "$work/load") || fail "a longer pause than $1 ms: $(tail -n 1 "$work/load")"
 }
 
 # another_pid ROLE PID says whether the role runs as another process than PID.

@@ -49,7 +49,7 @@ scenario_kill_each_peer() {
 	local role round before
 	up
 	load_begin disk
-	for ((round = 0; round < ${full:+10}${full:-1}; round++)); do
+	for ((round = 0; round < $(rounds 1 10); round++)); do
 		for role in $(roles); do
 			before=$(restarts_of "$role")
 			strike "$role" KILL
@@ -64,7 +64,7 @@ scenario_many_kills_in_a_row() {
 	local round
 	up
 	load_begin disk
-	for ((round = 0; round < ${full:+50}${full:-12}; round++)); do
+	for ((round = 0; round < $(rounds 12 50); round++)); do
 		strike vlmcd KILL
 	done
 	load_end
@@ -121,8 +121,12 @@ scenario_restart_nbdd() {
 scenario_restart_all() {
 	up
 	load_begin disk
-	gives 0 archipelago restart
+	local round
+	for ((round = 0; round < $(rounds 3 10); round++)); do
+		gives 0 archipelago restart
+	done
 	load_end
+	paused_less_than 8000
 }
 
 scenario_stop_and_start() {

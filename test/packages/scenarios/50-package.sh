@@ -16,6 +16,7 @@ change() {
 	load_begin disk
 	from_repo "$1"
 	load_end
+	paused_less_than 8000
 	gives 0 archipelago --version
 	says "$(version_of "$1")"
 	[ -z "$(comm -12 <(sort <<<"$before") <(pids | sort))" ] || fail 'a peer still runs the other version'

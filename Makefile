@@ -2,7 +2,7 @@
 
 GO      ?= go
 BIN     := bin
-GOFLAGS_BUILD := -trimpath
+GOFLAGS_BUILD = -trimpath -ldflags "-X archipelago/internal/version.version=$$(sh packaging/version.sh)"
 COMMANDS := $(notdir $(wildcard cmd/*))
 SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh test/packages/*.sh)
 
@@ -41,7 +41,8 @@ demo: build ## the main job on a temporary node: import, snapshot, 100 clones, p
 EXPLORERS = '/test/model\|/test/powercut'
 
 test: build ## unit, race, conformance, models, short crash and kill runs, foreign NBD clients
-	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev libnbd-bin qemu-utils fio e2fsprogs
+	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev libnbd-bin python3-libnbd qemu-utils fio e2fsprogs \
+		util-linux fuse3 dbus-daemon prometheus mandoc man-db groff zsh fish
 	$(GO) run ./test/gotest -- -race -timeout 15m $$($(GO) list ./... | grep -v $(EXPLORERS)) \
 		-- -timeout 15m $$($(GO) list ./... | grep $(EXPLORERS)) \
 		-- -count=1 -run Alloc ./internal/volume ./peers/... # -race allocates
@@ -50,10 +51,11 @@ SOAK = ./...
 test-soak: build ## the long form of the same tests; hours (SOAK=./test/transport: minutes)
 	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h $(SOAK)
 
-bench: build ## the transport beside a bare round trip in C, and maps, into docs/benchmarks.md
-	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev
+bench: build ## transport, maps, and volumes beside qemu-nbd and nbdkit, into docs/benchmarks.md
+	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev fio qemu-utils nbdkit
 	$(GO) run ./test/bench transport -bin $(BIN)
 	$(GO) run ./test/bench maps
+	$(GO) run ./test/bench volumes -bin $(BIN)
 
 docs: ## build the HTML manual into docs/_build; warnings are errors
 	@sh test/setup/packages.sh python3-sphinx python3-myst-parser

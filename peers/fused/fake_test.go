@@ -36,6 +36,13 @@ func (b *fakeBackend) remove(name string) {
 	delete(b.volumes, name)
 }
 
+// pages returns how many pages of names were asked for.
+func (b *fakeBackend) pages() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asked
+}
+
 func (b *fakeBackend) get(name string) (*fakeVolume, error) {
 	v := b.volumes[name]
 	if v == nil {
@@ -108,6 +115,19 @@ func (v *fakeVolume) fail(errno syscall.Errno) {
 	v.b.mu.Lock()
 	defer v.b.mu.Unlock()
 	v.errno = errno
+}
+
+// durable returns how many requests had FUA, and how many were flushes.
+func (v *fakeVolume) durable() (fua, flushes int) {
+	v.b.mu.Lock()
+	defer v.b.mu.Unlock()
+	return v.fua, v.flushes
+}
+
+func (v *fakeVolume) content() []byte {
+	v.b.mu.Lock()
+	defer v.b.mu.Unlock()
+	return bytes.Clone(v.data)
 }
 
 func (v *fakeVolume) Info() mapper.Info {

@@ -166,6 +166,9 @@ func (f *FS) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 // do makes one request and waits for its end; that of a read or write has a buffer, which data
 // fills. The caller puts the IO back if it ended well.
 func (h *file) do(op, flags uint32, off, n uint64, data [][]byte) (IO, fuse.Status) {
+	if h.fs.life.Err() != nil {
+		return nil, fuse.Status(syscall.EHOSTDOWN)
+	}
 	// Not the kernel's wish to interrupt: what was handed over must end one way or the other, and
 	// a signal is no reason for an I/O error.
 	io, err := h.vol.Prepare(h.fs.life, op, flags, int64(off), int64(n))

@@ -116,7 +116,7 @@ func TestData(t *testing.T) {
 			t.Fatalf("%d bytes at %d differ", len(got), at)
 		}
 	}
-	if !bytes.Equal(v.data, want) {
+	if !bytes.Equal(v.content(), want) {
 		t.Error("the volume differs")
 	}
 }
@@ -167,12 +167,14 @@ func TestDurability(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.Write([]byte("x")); err != nil || v.fua == 0 && v.flushes == 0 {
-		t.Errorf("write of a file opened O_SYNC: %v, %d with FUA, %d flushes", err, v.fua, v.flushes)
+	_, err = f.Write([]byte("x"))
+	fua, before := v.durable()
+	if err != nil || fua == 0 && before == 0 {
+		t.Errorf("write of a file opened O_SYNC: %v, %d with FUA, %d flushes", err, fua, before)
 	}
-	before := v.flushes
-	if err := f.Sync(); err != nil || v.flushes != before+1 {
-		t.Errorf("fsync: %v, %d flushes", err, v.flushes-before)
+	err = f.Sync()
+	if _, after := v.durable(); err != nil || after != before+1 {
+		t.Errorf("fsync: %v, %d flushes", err, after-before)
 	}
 }
 
@@ -207,7 +209,7 @@ func TestFallocate(t *testing.T) {
 			t.Errorf("fallocate %#x of %d at %d: %v, want %v", c.mode, c.n, c.off, err, c.want)
 		}
 	}
-	for i, x := range v.data {
+	for i, x := range v.content() {
 		zeroed := i >= 4096 && i < 8192 || i >= 16384 && i < 20480 || i >= 1<<20-4096
 		if (x == 0) != zeroed {
 			t.Fatalf("byte %d is %d", i, x)
@@ -365,8 +367,8 @@ func TestList(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if first, err := d.Readdirnames(3); err != nil || len(first) != 3 || b.asked != 1 {
-		t.Errorf("the first names: %v, %v, after %d pages", first, err, b.asked)
+	if first, err := d.Readdirnames(3); err != nil || len(first) != 3 || b.pages() != 1 {
+		t.Errorf("the first names: %v, %v, after %d pages", first, err, b.pages())
 	}
 	rest, err := d.Readdirnames(-1)
 	if err != nil || len(rest) != 4997 || !slices.Equal(rest, want[3:]) {

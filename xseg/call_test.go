@@ -215,9 +215,9 @@ func TestGhost(t *testing.T) {
 	dead := n.Child(t, "one", []string{"30", "11", "1"})
 	dead.Ready()
 	ghost := h.next(t)
-	parkedDead := n.Child(t, "one", []string{"31", "11", "1"})
 	dead.Kill()
 	xsegtest.Eventually(t, "the ghost is known", func() bool { return h.ghosts(11) == 1 })
+	parkedDead := n.Child(t, "one", []string{"31", "11", "1"}) // not before: it would be served
 	parkedDead.Ready()
 
 	_, c := newClient(t, n, 20, 11, small)

@@ -363,8 +363,8 @@ func TestBusyClientAtARestart(t *testing.T) {
 	raw := h.raw()
 	begin(t, raw, "disk", false)
 	w.hold.Lock()
-	talk(t, raw, nbd.Request{Command: nbd.CmdWrite, Cookie: 1, Length: 3}.Append(nil), 0)
-	talk(t, raw, []byte("abc"), 0)
+	// In one piece: a write whose data is still to come would go to the successor.
+	talk(t, raw, append(nbd.Request{Command: nbd.CmdWrite, Cookie: 1, Length: 3}.Append(nil), "abc"...), 0)
 	eventually(t, "the write is under way", func() bool { return e.inUse() == 1 })
 	stopped := make(chan *harness)
 	go func() { stopped <- s.restart(h, b) }()

@@ -4,7 +4,7 @@ GO      ?= go
 BIN     := bin
 GOFLAGS_BUILD = -trimpath -ldflags "-X archipelago/internal/version.version=$$(sh packaging/version.sh)"
 COMMANDS := $(notdir $(wildcard cmd/*))
-SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh test/packages/*.sh)
+SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh packaging/archipelago/p*st* packaging/archipelago/prerm test/packages/*.sh test/packages/scenarios/*.sh)
 
 .DEFAULT_GOAL := help
 .PHONY: help check-go build generate generated lint demo test test-soak bench docs deb apt-repo test-packages clean
@@ -31,6 +31,7 @@ lint: check-go ## gofmt, go vet, staticcheck, shellcheck, import law
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) test -count=1 ./internal/lint/
+	cd packaging && $(GO) vet ./... && $$(cd .. && $(GO) tool -n staticcheck) ./... && $(GO) test -count=1 ./...
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
 	else echo 'SKIP shellcheck: not installed'; fi
 

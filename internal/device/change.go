@@ -48,7 +48,12 @@ func Map(ctx context.Context, cfg *config.Config, v Volume, opts Options) (*Mapp
 		return nil, err
 	}
 	if present != nil && present.alive() {
-		return again(cfg, present, v, readOnly, &opts)
+		if !drivers[present.Driver].broken(present) {
+			return again(cfg, present, v, readOnly, &opts)
+		}
+		if err := renew(present); err != nil {
+			return nil, fmt.Errorf("map volume %s: %w", v.Name, err)
+		}
 	}
 	m := &Mapping{Name: v.Name, UUID: mapfmt.FormatUUID(v.UUID), ReadOnly: readOnly, Since: time.Now().UTC().Truncate(time.Second)}
 	if m.Driver, err = choose(cfg, opts.Driver); err != nil {
@@ -58,6 +63,14 @@ func Map(ctx context.Context, cfg *config.Config, v Volume, opts Options) (*Mapp
 		return nil, fmt.Errorf("map volume %s by %s: %w", v.Name, m.Driver, err)
 	}
 	return m, nil
+}
+
+// renew ends a device that gives nothing but errors, unless somebody still uses it.
+func renew(m *Mapping) error {
+	if err := checkUnused(m.Device); err != nil {
+		return fmt.Errorf("its device has lost its file: %w", err)
+	}
+	return drivers[m.Driver].detach(m)
 }
 
 // attach makes the device, and leaves nothing behind if that fails.

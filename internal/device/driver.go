@@ -21,6 +21,8 @@ type driver interface {
 	resize(m *Mapping, size int64) error
 	// alive says whether the device is still that of m.
 	alive(m *Mapping) bool
+	// broken says whether the device gives nothing but errors any more and has to be made anew.
+	broken(m *Mapping) bool
 }
 
 // drivers are those there are; order is that of "auto".

@@ -114,6 +114,12 @@ func (loopDriver) resize(m *Mapping, _ int64) error {
 	return nil
 }
 
-func (loopDriver) alive(m *Mapping) bool {
-	return attribute(m.Device, "loop/backing_file") == m.Backing
+func (d loopDriver) alive(m *Mapping) bool {
+	return attribute(m.Device, "loop/backing_file") == m.Backing || d.broken(m)
+}
+
+// broken: when fused was killed its successor takes the stale mount out of the tree, and the kernel
+// shows what is left of the path of the file.
+func (loopDriver) broken(m *Mapping) bool {
+	return attribute(m.Device, "loop/backing_file") == "/"+m.Name
 }

@@ -19,6 +19,7 @@ type fakeDriver struct {
 	dir     string
 	lacks   error
 	fails   error
+	breaks  bool // devices give errors
 	resized map[string]int64
 }
 
@@ -43,6 +44,8 @@ func (d *fakeDriver) alive(m *Mapping) bool {
 	b, err := os.ReadFile(m.Device)
 	return err == nil && string(b) == m.Backing
 }
+
+func (d *fakeDriver) broken(*Mapping) bool { return d.breaks }
 
 // fake makes a configuration and puts a fake driver in place of all others.
 func fake(t *testing.T) (*config.Config, *fakeDriver) {
@@ -151,6 +154,24 @@ func TestMapFails(t *testing.T) {
 	d.lacks = nil
 	if _, err := Map(ctx, cfg, vol("disk"), Options{}); !errors.Is(err, ErrNoDriver) {
 		t.Errorf("configured driver: %v", err)
+	}
+}
+
+// TestBroken: a device that only gives errors is made anew.
+func TestBroken(t *testing.T) {
+	cfg, d := fake(t)
+	v := vol("disk")
+	first, err := Map(context.Background(), cfg, v, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.breaks, first.Since = true, time.Time{}
+	if err := store(cfg, first); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Map(context.Background(), cfg, v, Options{})
+	if err != nil || again.Since.IsZero() {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
 

@@ -182,6 +182,22 @@ func TestFusedDies(t *testing.T) {
 	}
 }
 
+// TestLoopAfterFusedDied: the device is lost; it can be unmapped, and mapped anew.
+func TestLoopAfterFusedDied(t *testing.T) {
+	n, _ := loopNode(t)
+	n.Vlmc("create", "disk", "-s", "16")
+	dev := strings.TrimSpace(n.Vlmc("map", "--driver", "loop", "disk"))
+	await(t, n, "fused", kill(t, n, "fused"))
+	refused(t, n, 12, "mapped on device "+dev, "remove", "disk")
+	dev = strings.TrimSpace(n.Vlmc("map", "--driver", "loop", "disk"))
+	if err := os.WriteFile(dev, bytes.Repeat([]byte{1}, 4096), 0o600); err != nil {
+		t.Errorf("write to the device that was mapped anew: %v", err)
+	}
+	await(t, n, "fused", kill(t, n, "fused"))
+	n.Vlmc("unmap", "disk")
+	n.Vlmc("remove", "disk")
+}
+
 // TestMountOfKilledNode: a node whose predecessor was killed with its volumes mounted starts and
 // stops cleanly, also without the role that would take the mount away.
 func TestMountOfKilledNode(t *testing.T) {

@@ -148,7 +148,9 @@ func release(cfg *config.Config, m *Mapping) {
 	if pid := holder(cfg, m); pid > 0 {
 		_ = unix.Kill(pid, unix.SIGTERM) // it may have ended meanwhile
 	}
-	_ = os.Remove(holdFile(cfg, m.Name)) // an unlocked one means nothing
+	// What it leaves means nothing without it.
+	_ = os.Remove(holdFile(cfg, m.Name))
+	_ = os.Remove(HolderLog(cfg, m.Name))
 }
 
 // CheckUnmapped returns a MappedError if the volume is mapped on this node.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ import (
 
 // holdFile is locked by the process that holds the device of a volume, and has its pid in it.
 func holdFile(cfg *config.Config, name string) string { return file(cfg, name) + ".hold" }
+
+// HolderLog is where the process that Options.Holder starts writes what it has to say.
+func HolderLog(cfg *config.Config, name string) string { return filepath.Join(Dir(cfg), name+".log") }
 
 // Tuning.
 const (

@@ -37,7 +37,7 @@ func startHolder(cfg *config.Config, name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	log, err := os.OpenFile(device.Dir(cfg)+"/"+name+".log", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	log, err := os.OpenFile(device.HolderLog(cfg, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
 	if err != nil {
 		return 0, err
 	}

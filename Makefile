@@ -4,10 +4,12 @@ GO      ?= go
 BIN     := bin
 GOFLAGS_BUILD = -trimpath -ldflags "-X archipelago/internal/version.version=$$(sh packaging/version.sh)"
 COMMANDS := $(notdir $(wildcard cmd/*))
-SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh packaging/archipelago/p*st* packaging/archipelago/prerm test/packages/*.sh test/packages/scenarios/*.sh)
+SCRIPTS  := .ci/run $(wildcard test/setup/*.sh packaging/*.sh packaging/archipelago/p*st* packaging/archipelago/prerm test/packages/*.sh test/packages/scenarios/*.sh \
+	test/vm/*.sh test/vm/init test/system/image.sh test/system/load)
 
 .DEFAULT_GOAL := help
-.PHONY: help check-go build generate generated lint demo test test-soak bench docs deb apt-repo test-packages clean
+.PHONY: help check-go build generate generated lint demo test test-soak bench docs deb apt-repo \
+	test-packages test-devices test-boot test-system clean
 
 help: ## print the targets
 	@echo 'Archipelago: targets'
@@ -76,6 +78,17 @@ test-packages: check-go ## packages in systemd containers, as root (PROFILE=full
 	@sh test/setup/packages.sh mmdebstrap systemd-container apt-utils gnupg lintian \
 		python3-sphinx python3-myst-parser
 	GO="$(GO)" PROFILE="$(PROFILE)" bash test/packages/run.sh
+
+VM_PACKAGES = qemu-system-x86 qemu-utils mmdebstrap kmod cpio xz-utils busybox-static e2fsprogs fuse3
+test-devices: build ## the kernel's NBD client in a virtual machine; files and loop devices
+	@sh test/setup/packages.sh $(VM_PACKAGES)
+	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -timeout 30m ./test/device
+
+test-boot: build ## a Debian system boots from a clone, over NBD and as a file, while peers are killed
+	@sh test/setup/packages.sh $(VM_PACKAGES)
+	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -timeout 30m ./test/system
+
+test-system: test-packages test-devices test-boot ## everything that runs on real systems: the three above
 
 clean: ## remove what was built
 	rm -rf $(BIN) build docs/_build

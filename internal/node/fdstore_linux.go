@@ -9,7 +9,7 @@ import (
 )
 
 // maxStored is how many descriptors are kept for a role.
-const maxStored = 256
+const maxStored = 2048
 
 // fdStore keeps the descriptors that the processes of one role handed over (FDSTORE=1), and passes
 // them to each new process of the role. What hangs up is dropped, as systemd does: a stored

@@ -79,7 +79,7 @@ began=$SECONDS
 wanted=("$@")
 if [ ${#wanted[@]} -eq 0 ]; then
 	# Files are named in the order in which they run; functions run in that of their files.
-	mapfile -t wanted < <(sed -n 's/^scenario_\([a-z_0-9]*\)() {$/\1/p' "$here"/scenarios/*.sh)
+	mapfile -t wanted < <(sed -n 's/^scenario_\([a-z_0-9]*\)() {.*/\1/p' "$here"/scenarios/*.sh)
 fi
 provide_packages || {
 	failed=1

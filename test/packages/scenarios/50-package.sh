@@ -40,7 +40,10 @@ scenario_upgrade_under_fio() {
 	wait "$fio" || fail "fio: $(cat "$work/fio")"
 }
 
-scenario_downgrade() { change old; }
+scenario_downgrade() {
+	from_repo new
+	change old
+}
 
 scenario_upgrade_of_a_stopped_node() {
 	off

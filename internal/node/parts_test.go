@@ -26,22 +26,29 @@ func dirConfig(t *testing.T) *config.Config {
 
 func TestBackoff(t *testing.T) {
 	var b backoff
-	for i, c := range []struct{ served, want time.Duration }{
-		{time.Hour, 0},
-		{time.Millisecond, 10 * time.Millisecond},
-		{0, 20 * time.Millisecond},
-		{0, 40 * time.Millisecond},
-		{servedWell, 0},
-		{0, 10 * time.Millisecond},
+	for i, c := range []struct {
+		served, want time.Duration
+		killed       bool
+	}{
+		{time.Hour, 0, false},
+		{time.Millisecond, 10 * time.Millisecond, false},
+		{0, 20 * time.Millisecond, false},
+		{0, 40 * time.Millisecond, true},
+		{servedWell, 0, false},
+		{0, 10 * time.Millisecond, false},
+		{time.Millisecond, 20 * time.Millisecond, true},
+		{time.Millisecond, 40 * time.Millisecond, true},
+		{time.Millisecond, 50 * time.Millisecond, true},
+		{time.Millisecond, 50 * time.Millisecond, true},
 	} {
-		if got := b.next(c.served); got != c.want {
+		if got := b.next(c.served, c.killed); got != c.want {
 			t.Errorf("step %d: %v, want %v", i, got, c.want)
 		}
 	}
 	for range 20 {
-		b.next(0)
+		b.next(0, true)
 	}
-	if got := b.next(0); got != time.Second {
+	if got := b.next(0, true); got != time.Second {
 		t.Errorf("at most %v", got)
 	}
 }

@@ -67,7 +67,7 @@ func (p *peer) run() {
 		}
 		p.answer(p.failure("did not come up again", proc, err))
 		p.state.died()
-		wait := delay.next(served)
+		wait := delay.next(served, wasKilled(proc))
 		p.tellDeath(proc, err, served, wait)
 		p.pause(wait)
 	}

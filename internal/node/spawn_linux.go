@@ -113,6 +113,15 @@ func (p *process) wait() {
 	close(p.exited)
 }
 
+// wasKilled says whether a process that has ended was ended by SIGKILL. nil: none was started.
+func wasKilled(p *process) bool {
+	if p == nil || p.cmd.ProcessState == nil {
+		return false
+	}
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // signal fails only if the process has ended already.

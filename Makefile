@@ -43,16 +43,17 @@ demo: build ## the main job on a temporary node: import, snapshot, 100 clones, p
 # One goroutine that tries millions of states: the race detector would add nothing but time.
 EXPLORERS = '/test/model\|/test/powercut'
 
+# -count=1: what a test asks of programs that it starts isn't seen by the cache of results.
 test: build ## unit, race, conformance, models, short crash and kill runs, foreign NBD clients
 	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev libnbd-bin python3-libnbd qemu-utils fio e2fsprogs \
 		util-linux fuse3 dbus-daemon prometheus mandoc man-db groff zsh fish
-	$(GO) run ./test/gotest -- -race -timeout 15m $$($(GO) list ./... | grep -v $(EXPLORERS)) \
+	$(GO) run ./test/gotest -- -race -count=1 -timeout 15m $$($(GO) list ./... | grep -v $(EXPLORERS)) \
 		-- -timeout 15m $$($(GO) list ./... | grep $(EXPLORERS)) \
 		-- -count=1 -run Alloc ./internal/volume ./peers/... # -race allocates
 
 SOAK = ./...
 test-soak: build ## the long form of the same tests; hours (SOAK=./test/transport: minutes)
-	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -timeout 12h $(SOAK)
+	ARCHIPELAGO_SOAK=1 $(GO) run ./test/gotest -- -count=1 -timeout 12h $(SOAK)
 
 bench: build ## transport, maps, and volumes beside qemu-nbd and nbdkit, into docs/benchmarks.md
 	@sh test/setup/packages.sh gcc libc6-dev linux-libc-dev fio qemu-utils nbdkit
@@ -82,11 +83,11 @@ test-packages: check-go ## packages in systemd containers, as root (PROFILE=full
 VM_PACKAGES = qemu-system-x86 qemu-utils mmdebstrap kmod cpio xz-utils busybox-static e2fsprogs fuse3
 test-devices: build ## the kernel's NBD client in a virtual machine; files and loop devices
 	@sh test/setup/packages.sh $(VM_PACKAGES)
-	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -timeout 30m ./test/device
+	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -count=1 -timeout 30m ./test/device
 
 test-boot: build ## a Debian system boots from a clone, over NBD and as a file, while peers are killed
 	@sh test/setup/packages.sh $(VM_PACKAGES)
-	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -timeout 30m ./test/system
+	ARCHIPELAGO_VM=1 $(GO) run ./test/gotest -- -count=1 -timeout 30m ./test/system
 
 test-system: test-packages test-devices test-boot ## everything that runs on real systems: the three above
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -73,7 +74,12 @@ func (f *FS) handle(id uint64) any {
 	return f.handles[id]
 }
 
-// until returns a context that ends when the kernel says that the user no longer waits.
+// interruptGrace is how long a request goes on after its user got a signal. The kernel tells of any
+// signal, a timer's or a child's as well, and programs don't expect an open or a stat of a file to be
+// interrupted by those. A request that takes longer than this hangs, and whoever was killed wants to go.
+const interruptGrace = 2 * time.Second
+
+// until returns a context that ends some time after the kernel said that the user got a signal.
 func until(cancel <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancel(context.Background())
 	if cancel == nil {
@@ -83,6 +89,11 @@ func until(cancel <-chan struct{}) (context.Context, context.CancelFunc) {
 	go func() {
 		select {
 		case <-cancel:
+		case <-done:
+			return
+		}
+		select {
+		case <-time.After(interruptGrace):
 			end()
 		case <-done:
 		}

@@ -25,11 +25,14 @@ func (v *volume) relieveLog() {
 // stored is trimmed by the flush that stored it. A log is compacted when half full, down to a
 // quarter at most: each commit pays for one more record at most.
 func (v *volume) compactLog() bool {
+	if v.cutting { // before anything is counted: commits come here one after the other then
+		return false
+	}
 	live := 0
 	for _, c := range v.dirty {
 		live += c.dirty.count()
 	}
-	if v.cutting || live > int(v.log.header.Slots)/4 {
+	if live > int(v.log.header.Slots)/4 {
 		return false
 	}
 	first := v.log.next

@@ -47,7 +47,6 @@ func (v *volume) growLog() bool {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	before := v.log
 	// Another log was put in place meanwhile, or the volume was closed: nothing to grow.
 	if v.log == old {
 		if err = larger.takeOver(old, path); err == nil {
@@ -55,13 +54,14 @@ func (v *volume) growLog() bool {
 		}
 	}
 	err = errors.Join(err, larger.close())
-	if larger != old {
+	grown := larger == old
+	if !grown {
 		err = errors.Join(err, os.Remove(path+growSuffix))
 	}
 	if err != nil {
 		v.e.cfg.Log.Warn("pending log can't grow", "volume", v.name, "error", err)
 	}
-	return v.log != before
+	return grown
 }
 
 // takeOver copies the records of old and takes its place under path. Until the file is renamed the

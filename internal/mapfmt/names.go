@@ -94,6 +94,10 @@ func PendingLogName(store, volume UUID) string {
 	return FormatUUID(store) + "." + FormatUUID(volume)
 }
 
+// PendingNameSuffix marks the file beside a pending log that holds the name of its volume, by which
+// the record is found. It is a hint: the record's UUID decides.
+const PendingNameSuffix = ".name"
+
 func appendUUID(b []byte, u UUID) []byte {
 	var s [36]byte
 	putUUID(&s, u)

@@ -19,7 +19,7 @@ func (e *Engine) logNames() (map[mapfmt.UUID]string, error) {
 		if err != nil || store != e.store.ID {
 			continue
 		}
-		name, err := os.ReadFile(filepath.Join(e.cfg.PendingDir, f.Name()+nameSuffix))
+		name, err := os.ReadFile(filepath.Join(e.cfg.PendingDir, f.Name()+mapfmt.PendingNameSuffix))
 		if err != nil {
 			e.cfg.Log.Error("pending log without a name", "log", f.Name(), "error", err)
 			continue

@@ -116,17 +116,13 @@ func (e *Engine) logPath(u mapfmt.UUID) string {
 // newSuffix marks a file that isn't complete. Leftovers are written over.
 const newSuffix = ".new"
 
-// nameSuffix marks the file beside a log that holds the name of its volume, by which a restarted
-// mapper finds the record. It is a hint: the record's UUID decides.
-const nameSuffix = ".name"
-
 // newLog makes an empty log for a volume, with its name beside it.
 func (e *Engine) newLog(name string, h mapfmt.PendingHeader) (*pendingLog, error) {
 	h.Store, h.BootID, h.Incarnation = e.store.ID, e.cfg.BootID, e.incarnation
 	h.Slots = uint32(e.cfg.PendingSlots)
 	path := e.logPath(h.Volume)
 	// The name first: a log without a name couldn't be found again.
-	if err := writeFile(path+nameSuffix, []byte(name)); err != nil {
+	if err := writeFile(path+mapfmt.PendingNameSuffix, []byte(name)); err != nil {
 		return nil, pendingError(path, err)
 	}
 	return createLog(path, h)
@@ -140,7 +136,7 @@ func (e *Engine) renameLog(u mapfmt.UUID, name string) error {
 	} else if err != nil {
 		return pendingError(path, err)
 	}
-	if err := writeFile(path+nameSuffix, []byte(name)); err != nil {
+	if err := writeFile(path+mapfmt.PendingNameSuffix, []byte(name)); err != nil {
 		return pendingError(path, err)
 	}
 	return nil
@@ -149,7 +145,7 @@ func (e *Engine) renameLog(u mapfmt.UUID, name string) error {
 // dropLog removes the log of a volume, and its name after it.
 func (e *Engine) dropLog(u mapfmt.UUID) {
 	path := e.logPath(u)
-	for _, p := range []string{path, path + newSuffix, path + growSuffix, path + nameSuffix} {
+	for _, p := range []string{path, path + newSuffix, path + growSuffix, path + mapfmt.PendingNameSuffix} {
 		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			e.cfg.Log.Warn("pending log not removed", "path", p, "error", err)
 		}

@@ -37,24 +37,35 @@ func idleNode(ctx context.Context, o *options) (markdown string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := sleep(ctx, 2*time.Second); err != nil { // what starting left behind: collections, timers
+	used, err := usedIdle(ctx, processes, o.idle)
+	if err != nil {
 		return "", err
+	}
+	return idleTable(o, processes, used), nil
+}
+
+// usedIdle returns what each process uses in d while nobody asks for anything.
+func usedIdle(ctx context.Context, processes []named, d time.Duration) ([]usage, error) {
+	// What starting and the last requests have left behind: collections, timers, flushes.
+	if err := sleep(ctx, 2*time.Second); err != nil {
+		return nil, err
 	}
 	before, err := usages(processes)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if err := sleep(ctx, o.idle); err != nil {
-		return "", err
+	if err := sleep(ctx, d); err != nil {
+		return nil, err
 	}
-	after, err := usages(processes)
-	if err != nil {
-		return "", err
+	used, err := usages(processes)
+	for i := range used {
+		used[i].cpu -= before[i].cpu
+		used[i].wakes -= before[i].wakes
 	}
-	return idleTable(o, processes, before, after), nil
+	return used, err
 }
 
-func idleTable(o *options, processes []named, before, after []usage) string {
+func idleTable(o *options, processes []named, used []usage) string {
 	t := newTable("process", "processor time", "part of a core", "sleeps per second")
 	var sum usage
 	row := func(name string, u usage) {
@@ -62,7 +73,7 @@ func idleTable(o *options, processes []named, before, after []usage) string {
 			fmt.Sprintf("%.1f", float64(u.wakes)/o.idle.Seconds()))
 	}
 	for i, p := range processes {
-		u := usage{after[i].cpu - before[i].cpu, after[i].wakes - before[i].wakes}
+		u := used[i]
 		sum.cpu += u.cpu
 		sum.wakes += u.wakes
 		row(p.name, u)

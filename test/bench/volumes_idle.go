@@ -63,18 +63,7 @@ func (s *archipelagoServer) holdOpen(ctx context.Context, n int) (clients []*cli
 }
 
 func watchIdle(ctx context.Context, o *volumesOptions, processes []named) (string, error) {
-	// What the requests have left behind: collections, timers, flushes.
-	if err := sleep(ctx, 2*time.Second); err != nil {
-		return "", err
-	}
-	before, err := usages(processes)
-	if err != nil {
-		return "", err
-	}
-	if err := sleep(ctx, o.idle); err != nil {
-		return "", err
-	}
-	after, err := usages(processes)
+	idle, err := usedIdle(ctx, processes, o.idle)
 	if err != nil {
 		return "", err
 	}
@@ -90,7 +79,7 @@ func watchIdle(ctx context.Context, o *volumesOptions, processes []named) (strin
 		if err != nil {
 			return "", err
 		}
-		used := after[i].cpu - before[i].cpu
+		used := idle[i].cpu
 		cpu, private, all = cpu+used, private+own, all+kib<<10
 		t.add(p.name, coreShare(used, o.idle), mebis(own), mebis(kib<<10))
 	}

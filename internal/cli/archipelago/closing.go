@@ -15,9 +15,6 @@ import (
 	"archipelago/internal/volume"
 )
 
-// logNameEnding marks the file beside a pending log that holds the name of its volume.
-const logNameEnding = ".name"
-
 // lockedVolumes returns the names of the volumes that this node holds the lock of, in byte order: a
 // mapper keeps a pending log for each as long. It asks nobody.
 func lockedVolumes(cfg *config.Config) ([]string, error) {
@@ -33,7 +30,7 @@ func lockedVolumes(cfg *config.Config) ([]string, error) {
 		if _, _, err := mapfmt.ParsePendingLogName(f.Name()); err != nil {
 			continue
 		}
-		name, err := os.ReadFile(filepath.Join(cfg.PendingDir, f.Name()+logNameEnding))
+		name, err := os.ReadFile(filepath.Join(cfg.PendingDir, f.Name()+mapfmt.PendingNameSuffix))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // closed meanwhile, or not quite open yet
 		}

@@ -324,7 +324,7 @@ func TestStopNeedsPeersToClose(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(pending) })
 	log := filepath.Join(pending, mapfmt.PendingLogName(mapfmt.NewUUID(), mapfmt.NewUUID()))
-	for path, text := range map[string]string{log: "", log + logNameEnding: "v"} {
+	for path, text := range map[string]string{log: "", log + mapfmt.PendingNameSuffix: "v"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

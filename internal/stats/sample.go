@@ -93,8 +93,19 @@ func since(c, before *xseg.Counters) {
 	c.Errors -= min(c.Errors, before.Errors)
 	c.BytesRead -= min(c.BytesRead, before.BytesRead)
 	c.BytesWritten -= min(c.BytesWritten, before.BytesWritten)
-	for i := range c.Latency {
-		c.Latency[i] -= min(c.Latency[i], before.Latency[i])
+	lessBins(c.Latency[:], before.Latency[:])
+}
+
+// lessBins takes off what had been counted before.
+func lessBins(bins, before []uint64) {
+	for i := range bins {
+		bins[i] -= min(bins[i], before[i])
+	}
+}
+
+func addBins(to, bins []uint64) {
+	for i := range to {
+		to[i] += bins[i]
 	}
 }
 
@@ -104,9 +115,7 @@ func sum(to, c *xseg.Counters) {
 	to.BytesRead += c.BytesRead
 	to.BytesWritten += c.BytesWritten
 	to.InFlight += c.InFlight
-	for i := range c.Latency {
-		to.Latency[i] += c.Latency[i]
-	}
+	addBins(to.Latency[:], c.Latency[:])
 }
 
 func rate(p *xseg.PortInfo, in, out *xseg.Counters, seconds float64) PortRate {

@@ -82,18 +82,14 @@ func volumeSince(c, before *xseg.VolumeCounters) {
 	c.Requests -= before.Requests
 	c.Errors -= min(c.Errors, before.Errors)
 	c.Bytes -= min(c.Bytes, before.Bytes)
-	for i := range c.Latency {
-		c.Latency[i] -= min(c.Latency[i], before.Latency[i])
-	}
+	lessBins(c.Latency[:], before.Latency[:])
 }
 
 func addVolume(to, c *xseg.VolumeCounters) {
 	to.Requests += c.Requests
 	to.Errors += c.Errors
 	to.Bytes += c.Bytes
-	for i := range c.Latency {
-		to.Latency[i] += c.Latency[i]
-	}
+	addBins(to.Latency[:], c.Latency[:])
 }
 
 // FormatUUID returns the usual form of a UUID.

@@ -22,6 +22,7 @@ type Loop struct {
 	word     *atomic.Uint32
 	wait     func(v uint32) // blocks while the word is v, until woken; may return early
 	bell     *bell          // kind EVENTFD: what wakes us
+	source   Source         // nil: there is only the segment
 	mail     mailbox
 	spin     spinner
 
@@ -56,6 +57,22 @@ type LoopOptions struct {
 	// Eventfd makes the loop sleep on an eventfd. A peer that can't wake a futex, a kernel, can be
 	// the other end of channels to and from its ports; all others wake it as cheaply.
 	Eventfd bool
+	// Source is waited for beside the segment; nil: nothing is. It implies Eventfd.
+	Source Source
+}
+
+// Source is work that comes from outside of the segment, by way of files, and that a loop does on its
+// thread: what reads a socket and what serves it are then one thread, and nothing is handed over
+// between two. All methods are called on the loop, FD also before it runs.
+type Source interface {
+	// FD is a descriptor that is readable as long as Ready would return true: that of an epoll
+	// instance, say. It stays the same, and open until the loop is closed.
+	FD() int
+	// Ready tells whether Work has something to do. It MUST NOT block; a loop that spins calls it
+	// every microsecond or so.
+	Ready() bool
+	// Work does what there is to do, some of it at least. It MUST NOT block.
+	Work()
 }
 
 // NewLoop takes a waiter of the segment.
@@ -73,13 +90,17 @@ func (s *Segment) NewLoopWith(opts LoopOptions) (*Loop, error) {
 func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 	l, kind := &Loop{seg: s}, uint32(abi.WaiterFutex)
 	l.wait = func(v uint32) { shm.Wait(l.word, v) }
-	if opts.Eventfd {
+	if opts.Eventfd || opts.Source != nil {
 		b, err := newBell()
 		if err != nil {
 			return nil, err
 		}
-		kind, l.bell = abi.WaiterEventfd, b
-		l.wait = func(uint32) { shm.WaitEventfd(b.fd) }
+		kind, l.bell, l.source = abi.WaiterEventfd, b, opts.Source
+		other := -1
+		if l.source != nil {
+			other = l.source.FD()
+		}
+		l.wait = func(uint32) { shm.WaitEventfd(b.fd, other) }
 	}
 	err := s.control(context.Background(), abi.StepWaiter, 0, func() error {
 		no, ok := s.takeWaiter(kind)
@@ -167,14 +188,29 @@ func (l *Loop) batch() bool {
 			work = s.drain() || work
 		}
 	}
+	if l.sourceReady() {
+		l.source.Work()
+		work = true
+	}
 	if work {
-		for _, f := range l.atEnd {
-			f()
-		}
-		l.publish()
+		l.endBatch()
 	}
 	return work
 }
+
+// endBatch lets out what the batch has submitted and answered before the functions run that
+// AtBatchEnd registered: they may take their time, in which others can work already.
+func (l *Loop) endBatch() {
+	if len(l.atEnd) > 0 {
+		l.publish()
+		for _, f := range l.atEnd {
+			f()
+		}
+	}
+	l.publish()
+}
+
+func (l *Loop) sourceReady() bool { return l.source != nil && l.source.Ready() }
 
 // publish ends a batch: what was submitted and answered on the loop goes out, then the wakes.
 func (l *Loop) publish() {
@@ -228,14 +264,14 @@ func (l *Loop) pending() bool {
 		}
 	}
 	if l.stopping.Load() {
-		return l.finished()
+		return l.finished() || l.sourceReady()
 	}
 	for _, s := range l.served {
 		if s.waiting() {
 			return true
 		}
 	}
-	return false
+	return l.sourceReady()
 }
 
 // rest waits for work: spinning while that pays, then asleep.
@@ -270,7 +306,7 @@ func (l *Loop) sleep() (woken bool) {
 	woken = true
 	if !l.pending() {
 		l.wait(v)
-		woken = l.word.Load() != v
+		woken = l.word.Load() != v || l.sourceReady()
 		l.word.Add(2)
 	}
 	if l.word.Add(1)&1 != 0 {
@@ -301,8 +337,8 @@ func (l *Loop) Post(f func()) {
 	l.seg.wake(l.waiterNo)
 }
 
-// AtBatchEnd registers f to run on the loop after each batch (before it wakes peers and sleeps).
-// Before Run.
+// AtBatchEnd registers f to run on the loop after each batch, before it sleeps. What the batch has
+// submitted and answered is out by then; what f submits and answers goes out after it. Before Run.
 func (l *Loop) AtBatchEnd(f func()) { l.atEnd = append(l.atEnd, f) }
 
 // Close gives ports, channels and the waiter back. After Run has returned (or never ran).

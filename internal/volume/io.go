@@ -86,6 +86,13 @@ func (io *IO) Submit(done func()) {
 	io.call.Submit()
 }
 
+// SubmitOnLoop is Submit for callers on the client's serving thread: the request goes out when they
+// are done, together with others.
+func (io *IO) SubmitOnLoop(done func()) {
+	io.done = done
+	io.call.SubmitOnLoop()
+}
+
 // Errno is the outcome, valid from done on.
 func (io *IO) Errno() syscall.Errno { return io.call.Errno() }
 

@@ -63,6 +63,9 @@ type IO interface {
 	// Submit returns. If it comes from a thread of the backend, the backend MUST call
 	// Server.BatchEnd from there after it, and once for all those that end together.
 	Submit(done func())
+	// SubmitOnLoop is Submit for the thread of the backend that works Server.Source off: the backend
+	// may start it only when it is done with that.
+	SubmitOnLoop(done func())
 	// Errno is the outcome, from done on.
 	Errno() syscall.Errno
 	// Put gives the buffer back: after done, or instead of Submit.

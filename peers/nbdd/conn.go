@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -17,8 +16,6 @@ import (
 type conn struct {
 	srv *Server
 	log *slog.Logger
-	uc  *net.UnixConn
-	rc  syscall.RawConn
 	ctx context.Context // ends when the server gives up waiting for requests under way
 
 	// Negotiated; constant during transmission.
@@ -37,7 +34,18 @@ type conn struct {
 	paused *pausedWrite
 	unsent []byte // of the replies: what a successor has to send first
 
+	sock *socket
 	in   *input // reader only, but for stop
+
+	turn        atomic.Int32  // whose it is to read
+	back        chan struct{} // holds one: the turn is the goroutine's again
+	filling     *filling      // reader only; nil: no write is coming in under the loop's hands
+	fillingRoom filling       // what it points to
+	stall       *time.Timer   // ends the loop's patience with it
+
+	sendOnRoom atomic.Bool // it is the loop's turn to go on sending
+	sendStall  *time.Timer // ends the loop's patience with that
+
 	out  output // of whoever has set writing
 	pool pool   // half reader's, half under mu; see there
 
@@ -65,16 +73,22 @@ type conn struct {
 	listed bool // in Server.dirty; under Server.dirtyMu
 }
 
-func (s *Server) newConn(ctx context.Context, uc *net.UnixConn, log *slog.Logger) (*conn, error) {
-	rc, err := uc.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	c := &conn{srv: s, log: log, uc: uc, rc: rc, ctx: ctx}
+// newConn makes a connection of a connected, non-blocking socket, which it takes over.
+func (s *Server) newConn(ctx context.Context, fd int, log *slog.Logger) *conn {
+	c := &conn{srv: s, log: log, ctx: ctx, back: make(chan struct{}, 1)}
 	c.cond.L = &c.mu
-	c.in = newInput(uc, rc, c.flush)
+	c.sock = newSocket(s.poller, fd, c.arrived, c.writable)
+	c.in = newInput(c.sock, c.flush)
+	c.stall, c.sendStall = stopped(c.takeBack), stopped(c.takeSending)
 	c.out.init()
-	return c, nil
+	return c
+}
+
+// stopped returns a timer that doesn't run yet.
+func stopped(f func()) *time.Timer {
+	t := time.AfterFunc(time.Hour, f)
+	t.Stop()
+	return t
 }
 
 // run serves the connection until it ends, and logs why if that was no orderly end.
@@ -132,7 +146,8 @@ func (c *conn) kill(err error) {
 	}
 	c.cond.Broadcast()
 	c.mu.Unlock()
-	_ = c.uc.Close() // again and again: harmless
+	c.sock.close()
+	c.takeSending()
 }
 
 // end returns why the connection ended.
@@ -181,11 +196,12 @@ func (c *conn) put(io IO) {
 }
 
 // patience sets a deadline for everything the negotiation does next; 0 = none.
-func (c *conn) patience(d time.Duration) error {
-	if d == 0 {
-		return c.uc.SetDeadline(time.Time{})
+func (c *conn) patience(d time.Duration) {
+	by := time.Time{}
+	if d != 0 {
+		by = time.Now().Add(d)
 	}
-	return c.uc.SetDeadline(time.Now().Add(d))
+	c.sock.setDeadline(by)
 }
 
 // explain makes a passed deadline readable.

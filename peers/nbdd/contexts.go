@@ -64,7 +64,7 @@ func (c *conn) sendContexts(opt nbd.Option, asked contextSet, set bool) error {
 			b = nbd.AppendOptReply(b, opt, nbd.RepMetaContext, nbd.AppendMetaContext(nil, id, m.name))
 		}
 	}
-	_, err := c.uc.Write(nbd.AppendOptReply(b, opt, nbd.RepAck, nil))
+	_, err := c.sock.Write(nbd.AppendOptReply(b, opt, nbd.RepAck, nil))
 	return err
 }
 

@@ -50,11 +50,11 @@ func FuzzConversation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		e := newExport("d", 1<<16, 2)
-		s := NewServer(Limits{Handshake: time.Second, HeapBytes: 64 << 20}, slog.New(slog.DiscardHandler))
+		s := newServer(t, Limits{Handshake: time.Second, HeapBytes: 64 << 20}, slog.DiscardHandler)
 		s.backend = newMemory(e)
 		ours, theirs := socketPair(t)
-		c, err := s.newConn(context.Background(), theirs, s.log)
-		if err != nil {
+		c := s.newConn(context.Background(), fdOf(t, theirs), s.log)
+		if err := c.sock.watch(); err != nil {
 			t.Fatal(err)
 		}
 		s.running.Go(c.run)

@@ -23,7 +23,8 @@ func (c *conn) park() bool {
 	// that doesn't.
 	impatient := time.AfterFunc(c.srv.limits.Stall, func() {
 		c.leaving.Store(true)
-		_ = c.uc.SetWriteDeadline(time.Unix(1, 0)) // fails on a closed socket only
+		c.sock.writeBy.set(longAgo)
+		c.takeSending()
 	})
 	defer impatient.Stop()
 	c.flush()

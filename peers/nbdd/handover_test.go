@@ -271,18 +271,18 @@ func TestStateOfAnotherVersion(t *testing.T) {
 
 // TestBrokenConnectionsAreLeftOut: the others are handed over all the same.
 func TestBrokenConnectionsAreLeftOut(t *testing.T) {
-	st, srv := newStore(t), NewServer(Limits{}, slog.New(slog.DiscardHandler))
+	st, srv := newStore(t), newServer(t, Limits{}, slog.DiscardHandler)
 	var conns []*conn
 	for range 3 {
 		ours, theirs := socketPair(t)
 		defer ours.Close()
-		c, err := srv.newConn(t.Context(), theirs, srv.log)
-		if err != nil {
+		c := srv.newConn(t.Context(), fdOf(t, theirs), srv.log)
+		if err := c.sock.watch(); err != nil {
 			t.Fatal(err)
 		}
 		conns = append(conns, c)
 	}
-	_ = conns[1].uc.Close()
+	conns[1].sock.close()
 	srv.KeepClients(st.keep)
 	srv.parked = conns
 	srv.handOver()
@@ -292,7 +292,7 @@ func TestBrokenConnectionsAreLeftOut(t *testing.T) {
 		t.Errorf("%d of 2 are taken over: %v", len(all), err)
 	}
 	for _, k := range all {
-		_ = k.uc.Close()
+		_ = unix.Close(k.fd)
 	}
 }
 

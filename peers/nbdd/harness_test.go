@@ -3,6 +3,7 @@ package nbdd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"archipelago/internal/nbd/client"
+	"archipelago/xseg"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,13 +66,62 @@ func prepare(t testing.TB, limits Limits) *harness {
 		t.Fatal(err)
 	}
 	h := &harness{t: t, path: filepath.Join(dir, "nbd.sock"), log: &lockedBuffer{}}
-	h.srv = NewServer(limits, slog.New(slog.NewTextHandler(h.log, nil)))
+	h.srv = newServer(t, limits, slog.NewTextHandler(h.log, nil))
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
 	return h
+}
+
+// newServer makes a server whose Source is worked off until the test ends.
+func newServer(t testing.TB, limits Limits, log slog.Handler) *Server {
+	t.Helper()
+	s, err := NewServer(limits, slog.New(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { workOff(s.Source(), stop) })
+	t.Cleanup(func() {
+		if _, err := unix.Write(stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		_ = unix.Close(stop)
+		s.Close()
+	})
+	return s
+}
+
+// workOff does what the loop of a peer does with a source, until stop is readable.
+func workOff(s xseg.Source, stop int) {
+	files := []unix.PollFd{{Fd: int32(s.FD()), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+	for files[1].Revents == 0 {
+		if s.Ready() {
+			s.Work()
+			continue
+		}
+		_, _ = unix.Poll(files, -1) // EINTR: the next look will do
+	}
+}
+
+// fdOf takes the socket out of a connection.
+func fdOf(t testing.TB, uc *net.UnixConn) int {
+	t.Helper()
+	fd, _, err := duplicate(uc)
+	if err == nil {
+		err = errors.Join(uc.Close(), unix.SetNonblock(fd, true))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
 
 // serve serves b until the test ends, or stop is called.

@@ -3,7 +3,6 @@ package nbdd
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -26,8 +25,7 @@ var errHandOver = errors.New("a successor takes the connection over")
 // input reads a socket through a buffer, and past it where the destination is known. Used by one
 // goroutine.
 type input struct {
-	uc   *net.UnixConn
-	rc   syscall.RawConn
+	sock *socket
 	buf  []byte
 	r, w int    // buf[r:w] is read and not yet used
 	idle func() // runs before it waits for the client
@@ -35,28 +33,22 @@ type input struct {
 
 	stopped atomic.Bool // by stop, from any goroutine
 
-	step   func(fd uintptr) bool // made once: a closure per read would be an allocation
-	iov    [2]unix.Iovec
-	niov   int
-	nowait bool
-	n      int
-	errno  syscall.Errno
+	iov  [2]unix.Iovec
+	niov int
 }
 
-func newInput(uc *net.UnixConn, rc syscall.RawConn, idle func()) *input {
-	in := &input{uc: uc, rc: rc, idle: idle, buf: make([]byte, inputBytes)}
-	in.step = func(fd uintptr) bool {
-		in.n, in.errno = readv(fd, in.iov[:in.niov])
-		return in.errno != unix.EAGAIN || in.nowait
-	}
-	return in
+func newInput(sock *socket, idle func()) *input {
+	return &input{sock: sock, idle: idle, buf: make([]byte, inputBytes)}
 }
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
 
 // stop makes the present read, if it waits, and all that come fail with errHandOver. The flag comes
 // first: whoever sets another deadline looks at it afterwards. Any goroutine.
-func (in *input) stop() error {
+func (in *input) stop() {
 	in.stopped.Store(true)
-	return in.uc.SetReadDeadline(time.Unix(1, 0))
+	in.sock.readBy.set(longAgo)
 }
 
 // unread puts data that was taken back. Precondition: nothing is buffered.
@@ -71,17 +63,55 @@ func (in *input) buffered() []byte { return in.buf[in.r:in.w] }
 // use takes n bytes of what is buffered.
 func (in *input) use(n int) { in.r += n }
 
+// take moves what is buffered to dst, as far as it goes.
+func (in *input) take(dst []byte) int {
+	n := copy(dst, in.buffered())
+	in.use(n)
+	return n
+}
+
 // more reads at least one more byte behind what is buffered.
 func (in *input) more() error {
+	in.shift()
+	n, err := in.read(nil, 0)
+	in.w += n
+	return err
+}
+
+// moreIfAny is more that doesn't wait: unix.EAGAIN.
+func (in *input) moreIfAny() error {
+	if in.stopped.Load() {
+		return errHandOver
+	}
+	n, _, errno := in.moreNow(nil)
+	switch {
+	case errno != 0:
+		return readError(errno)
+	case n == 0:
+		return io.EOF
+	}
+	return nil
+}
+
+// moreNow reads once without waiting: into dst (may be nil), then behind what is buffered, where dst
+// is nil. It returns how much it read, 0 at the end of the stream, and how much it had room for.
+func (in *input) moreNow(dst []byte) (n, room int, errno syscall.Errno) {
+	in.shift()
+	room = len(dst) + len(in.buf) - in.w
+	if n, errno = in.once(dst); errno == 0 {
+		in.w += max(0, n-len(dst))
+	}
+	return n, room, errno
+}
+
+// shift makes room behind what is buffered.
+func (in *input) shift() {
 	to := in.buf
 	if left := in.w - in.r; len(to) > inputBytes && left < inputBytes {
 		to = make([]byte, inputBytes) // unread had made it longer
 	}
 	in.w = copy(to, in.buf[in.r:in.w])
 	in.buf, in.r = to, 0
-	n, err := in.read(nil, 0)
-	in.w += n
-	return err
 }
 
 // need makes at least n bytes buffered and returns them. Precondition: n <= inputBytes.
@@ -100,8 +130,7 @@ func (in *input) need(n int) ([]byte, error) {
 // fill fills dst: from the buffer, then from the socket straight. With a stall time it ends with
 // errStall if the client sends nothing for that long. It returns how far it came.
 func (in *input) fill(dst []byte, stall time.Duration) (int, error) {
-	at := copy(dst, in.buffered())
-	in.use(at)
+	at := in.take(dst)
 	for at < len(dst) {
 		in.r, in.w = 0, 0
 		n, err := in.read(dst[at:], stall)
@@ -133,52 +162,58 @@ func (in *input) skip(n int) error {
 	return nil
 }
 
-// read reads once into dst (may be nil), then into the free end of the buffer.
+// read reads once into dst (may be nil), then into the free end of the buffer, waiting if need be.
 func (in *input) read(dst []byte, stall time.Duration) (int, error) {
 	if in.stopped.Load() {
 		return 0, errHandOver
 	}
+	n, errno := in.once(dst)
+	if errno == unix.EAGAIN {
+		in.idle()
+	}
+	for errno == unix.EAGAIN {
+		if err := in.wait(stall); err != nil {
+			return 0, err
+		}
+		n, errno = in.once(dst)
+	}
+	switch {
+	case errno != 0:
+		return 0, readError(errno)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// once reads once, if there is something.
+func (in *input) once(dst []byte) (int, syscall.Errno) {
 	in.niov = 0
 	in.add(dst)
 	in.add(in.buf[in.w:])
-	in.nowait = true
-	err := in.rc.Read(in.step)
-	if err == nil && in.errno == unix.EAGAIN {
-		in.idle()
-		err = in.wait(stall)
-	}
+	n, errno := in.sock.readNow(in.iov[:in.niov])
 	in.iov = [2]unix.Iovec{}
-	switch {
-	case err != nil && in.stopped.Load():
-		return 0, errHandOver // or another error, which the successor will see as well
-	case err != nil:
-		return 0, err
-	case in.errno != 0:
-		return 0, os.NewSyscallError("read", in.errno)
-	case in.n == 0:
-		return 0, io.EOF
-	}
-	return in.n, nil
+	return n, errno
 }
 
-// wait reads when there is something to read. The deadline is set only here, where the client has
-// let us wait already: a timer per read would cost more than the read.
+// wait waits until there may be something to read. The deadline is set only here, where the client
+// has let us wait already: a timer per read would cost more than the read.
 func (in *input) wait(stall time.Duration) error {
-	in.nowait = false
-	if stall == 0 {
-		return in.rc.Read(in.step)
+	if stall != 0 {
+		in.sock.readBy.set(time.Now().Add(stall))
+		defer in.sock.readBy.set(time.Time{})
 	}
-	if err := in.uc.SetReadDeadline(time.Now().Add(stall)); err != nil {
-		return err
+	err := error(nil)
+	if !in.stopped.Load() { // whose deadline this one may have replaced
+		err = in.sock.waitRead()
 	}
-	if in.stopped.Load() {
-		return errHandOver
+	switch {
+	case in.stopped.Load():
+		return errHandOver // or another error, which the successor will see as well
+	case stall != 0 && errors.Is(err, os.ErrDeadlineExceeded):
+		return errStall
 	}
-	err := in.rc.Read(in.step)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errStall
-	}
-	return errors.Join(err, in.uc.SetReadDeadline(time.Time{}))
+	return err
 }
 
 func (in *input) add(b []byte) {

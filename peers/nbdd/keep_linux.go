@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"syscall"
 
@@ -42,7 +41,7 @@ func (s *Server) handOver() {
 		s.log.Info("NBD clients wait for a successor", "clients", len(s.parked))
 	}
 	for _, c := range s.parked {
-		_ = c.uc.Close()
+		c.sock.close()
 	}
 	s.parked = nil
 }
@@ -58,7 +57,7 @@ func (s *Server) store(conns []*conn) error {
 	}()
 	var sessions []session
 	for _, c := range conns {
-		fd, inode, err := duplicate(c.uc)
+		fd, inode, err := c.sock.duplicate()
 		if err != nil {
 			// It was killed at the last moment, or there are no descriptors left: the others go on.
 			c.log.Warn("an NBD client can't be handed over", "error", err)
@@ -85,12 +84,16 @@ func duplicate(socket syscall.Conn) (fd int, inode uint64, err error) {
 		return -1, 0, err
 	}
 	var failed error
-	err = rc.Control(func(s uintptr) {
-		if inode, failed = inodeOf(int(s)); failed == nil {
-			fd, failed = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
-		}
-	})
+	err = rc.Control(func(s uintptr) { fd, inode, failed = duplicateFD(int(s)) })
 	return fd, inode, errors.Join(err, failed)
+}
+
+func duplicateFD(of int) (fd int, inode uint64, err error) {
+	if inode, err = inodeOf(of); err != nil {
+		return -1, 0, err
+	}
+	fd, err = unix.FcntlInt(uintptr(of), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, inode, os.NewSyscallError("dup", err)
 }
 
 func inodeOf(fd int) (uint64, error) {
@@ -117,7 +120,7 @@ func stateFile(state []byte) (*os.File, error) {
 // kept is a connection of a predecessor.
 type kept struct {
 	session session
-	uc      *net.UnixConn
+	fd      int
 }
 
 // takeKept makes connections of what a predecessor left, and closes all files. Clients that it can't
@@ -144,9 +147,9 @@ func takeKept(states, clients []*os.File) ([]kept, error) {
 			if socket == nil {
 				continue // its client hung up, or the keeper had no room
 			}
-			uc, err := connOf(socket)
+			fd, err := clientOf(socket)
 			if errs = append(errs, err); err == nil {
-				all = append(all, kept{sessions[i], uc})
+				all = append(all, kept{sessions[i], fd})
 			}
 			delete(byInode, sessions[i].inode)
 		}
@@ -165,14 +168,22 @@ func readState(f *os.File) ([]session, error) {
 	return parseState(b)
 }
 
-func connOf(f *os.File) (*net.UnixConn, error) {
-	conn, err := net.FileConn(f)
+// clientOf returns a non-blocking duplicate of the socket of a client.
+func clientOf(f *os.File) (int, error) {
+	fd := int(f.Fd())
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err == nil && family != unix.AF_UNIX {
+		err = errors.New("it isn't at a Unix socket")
+	}
+	dup := -1
+	if err == nil {
+		dup, _, err = duplicateFD(fd)
+	}
+	if err == nil {
+		err = unix.SetNonblock(dup, true)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("client of a predecessor: %w", err)
+		return -1, fmt.Errorf("client of a predecessor: %w", err)
 	}
-	uc, ok := conn.(*net.UnixConn)
-	if !ok {
-		return nil, errors.Join(errors.New("client of a predecessor isn't at a Unix socket"), conn.Close())
-	}
-	return uc, nil
+	return dup, nil
 }

@@ -153,6 +153,8 @@ func (io *memIO) Submit(done func()) {
 	io.run()
 }
 
+func (io *memIO) SubmitOnLoop(done func()) { io.Submit(done) }
+
 func (io *memIO) run() {
 	if n := io.e.fail.Load(); n != 0 {
 		io.errno = syscall.Errno(n)

@@ -26,7 +26,8 @@ func (c *conn) negotiate() error {
 		err := c.option()
 		if errors.Is(err, errGo) {
 			c.phase = phaseTransmission
-			return c.patience(0)
+			c.patience(0)
+			return nil
 		}
 		if err != nil {
 			return explain(err)
@@ -36,12 +37,10 @@ func (c *conn) negotiate() error {
 
 // greet exchanges the flags of the handshake.
 func (c *conn) greet() error {
-	if err := c.patience(c.srv.limits.Handshake); err != nil {
-		return err
-	}
+	c.patience(c.srv.limits.Handshake)
 	flags := nbd.FlagFixedNewstyle | nbd.FlagNoZeroes
 	if !c.adopted {
-		if _, err := c.uc.Write(nbd.AppendGreeting(nil, flags)); err != nil {
+		if _, err := c.sock.Write(nbd.AppendGreeting(nil, flags)); err != nil {
 			return err
 		}
 	}
@@ -61,9 +60,7 @@ func (c *conn) greet() error {
 
 // option reads and answers one option.
 func (c *conn) option() error {
-	if err := c.patience(c.srv.limits.Handshake); err != nil {
-		return err
-	}
+	c.patience(c.srv.limits.Handshake)
 	opt, data, err := c.readOption()
 	if err != nil {
 		return err
@@ -111,7 +108,7 @@ func (c *conn) readOption() (nbd.Option, []byte, error) {
 }
 
 func (c *conn) reply(opt nbd.Option, typ nbd.Reply, data []byte) error {
-	_, err := c.uc.Write(nbd.AppendOptReply(nil, opt, typ, data))
+	_, err := c.sock.Write(nbd.AppendOptReply(nil, opt, typ, data))
 	return err
 }
 

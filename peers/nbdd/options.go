@@ -54,7 +54,7 @@ func (c *conn) exportName(name string) error {
 		c.log.Info("NBD export refused", "volume", name, "error", err)
 		return errDone
 	}
-	if _, err := c.uc.Write(c.describe(info).AppendExportReply(nil, !c.noZeroes)); err != nil {
+	if _, err := c.sock.Write(c.describe(info).AppendExportReply(nil, !c.noZeroes)); err != nil {
 		return err
 	}
 	return errGo
@@ -93,7 +93,7 @@ func (c *conn) sendInfo(opt nbd.Option, info Info, withName bool) error {
 	if withName {
 		b = nbd.AppendOptReply(b, opt, nbd.RepInfo, nbd.AppendName(nil, info.Name))
 	}
-	_, err := c.uc.Write(nbd.AppendOptReply(b, opt, nbd.RepAck, nil))
+	_, err := c.sock.Write(nbd.AppendOptReply(b, opt, nbd.RepAck, nil))
 	return err
 }
 
@@ -109,7 +109,7 @@ func (c *conn) list(data []byte) error {
 	err := c.srv.backend.List(ctx, func(name string) error {
 		b = nbd.AppendOptReply(b, nbd.OptList, nbd.RepServer, nbd.AppendString(nil, name))
 		if len(b) >= inputBytes {
-			_, broken = c.uc.Write(b)
+			_, broken = c.sock.Write(b)
 			b = b[:0]
 		}
 		return broken
@@ -124,6 +124,6 @@ func (c *conn) list(data []byte) error {
 	} else {
 		b = nbd.AppendOptReply(b, nbd.OptList, nbd.RepAck, nil)
 	}
-	_, err = c.uc.Write(b)
+	_, err = c.sock.Write(b)
 	return err
 }

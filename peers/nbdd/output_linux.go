@@ -21,13 +21,13 @@ type output struct {
 	sent  int          // of bytes
 	total int64        // bytes ever sent
 	iov   []unix.Iovec // what is left of the window
-	step  func(uintptr) bool
+	step  func(fd int) bool
 	wait  bool // for room in the socket
 	errno syscall.Errno
 }
 
 func (o *output) init() {
-	o.step = func(fd uintptr) bool {
+	o.step = func(fd int) bool {
 		for o.sent < o.bytes {
 			var n int
 			if n, o.errno = writev(fd, o.iov); o.errno != 0 {
@@ -65,8 +65,8 @@ func (o *output) add(b []byte) {
 	}
 }
 
-// flush sends what is queued, as far as it goes without waiting; what is left is sent by a
-// goroutine. Doesn't block.
+// flush sends what is queued, as far as it goes without waiting; what is left is sent when the client
+// has made room. Doesn't block.
 func (c *conn) flush() {
 	c.mu.Lock()
 	c.marked = false
@@ -78,7 +78,7 @@ func (c *conn) flush() {
 	c.writing = true
 	c.mu.Unlock()
 	if c.pump() != nil {
-		c.srv.running.Go(c.drain)
+		c.sendLater()
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *conn) send() error {
 	o.errno = 0
 	err := c.setDeadline()
 	if err == nil {
-		err = c.rc.Write(o.step)
+		err = c.sock.send(o.step)
 	}
 	if err == nil && o.errno != 0 {
 		err = os.NewSyscallError("write", o.errno)

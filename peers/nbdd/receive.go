@@ -15,7 +15,13 @@ func (c *conn) receive(fua bool, off uint64, n int) (IO, nbd.Errno, error) {
 	if errno != 0 {
 		return nil, errno, c.in.skip(n)
 	}
-	got, err := c.in.fill(w.Data(), c.srv.limits.Stall)
+	return c.receiveInto(w, fua, off, 0)
+}
+
+// receiveInto is receive with the IO, whose first got bytes are there.
+func (c *conn) receiveInto(w IO, fua bool, off uint64, got int) (IO, nbd.Errno, error) {
+	more, err := c.in.fill(w.Data()[got:], c.srv.limits.Stall)
+	got += more
 	if err == nil {
 		return w, 0, nil
 	}

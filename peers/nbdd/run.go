@@ -20,8 +20,14 @@ func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Leave()) }()
-	srv := NewServer(limitsOf(p.Role), p.Log)
+	srv, err := NewServer(limitsOf(p.Role), p.Log)
+	if err != nil {
+		return errors.Join(fmt.Errorf("role %s: %w", role, err), p.Leave())
+	}
+	defer func() {
+		err = errors.Join(err, p.Leave())
+		srv.Close() // the loops have used it
+	}()
 	ln, err := takeOver(p, srv)
 	if err != nil {
 		return fmt.Errorf("role %s: %w", role, err)
@@ -68,7 +74,7 @@ func limitsOf(r *config.Role) Limits {
 
 // attach makes the client of the volumes; what ends in one batch of it is answered together.
 func attach(ctx context.Context, p *peer.Peer, srv *Server) (*volume.Client, error) {
-	loop, err := p.NewLoop()
+	loop, err := p.NewLoopWith(xseg.LoopOptions{Source: srv.Source()})
 	if err != nil {
 		return nil, err
 	}

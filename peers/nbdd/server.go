@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"archipelago/xseg"
 )
 
 // Server serves one backend to many clients.
@@ -21,6 +23,7 @@ type Server struct {
 	heap    budget
 	running sync.WaitGroup // connections, and what sends for them
 
+	poller  *poller
 	keeper  Keeper // nil: nobody keeps clients for a successor
 	adopted []kept // until Serve
 
@@ -33,15 +36,26 @@ type Server struct {
 	dirty, idle []*conn // idle: the memory of the list that was worked off last
 }
 
-// NewServer makes a server. log nil = the default logger.
-func NewServer(limits Limits, log *slog.Logger) *Server {
+// NewServer makes a server. log nil = the default logger. Whoever serves the backend's completions
+// works Source off on the same thread, from before Serve until Close.
+func NewServer(limits Limits, log *slog.Logger) (*Server, error) {
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &Server{limits: limits.withDefaults(), log: log, conns: make(map[*conn]struct{})}
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{limits: limits.withDefaults(), log: log, conns: make(map[*conn]struct{}), poller: p}
 	s.heap.left.Store(s.limits.HeapBytes)
-	return s
+	return s, nil
 }
+
+// Source is what the clients' sockets have for the backend's thread.
+func (s *Server) Source() xseg.Source { return s.poller }
+
+// Close gives back what NewServer took. After Serve, and when nobody works Source off any more.
+func (s *Server) Close() { s.poller.close() }
 
 // KeepClients makes the server hand its clients over when it stops: k keeps them for a successor.
 // Before the context of Serve ends.
@@ -63,7 +77,7 @@ func (s *Server) Serve(ctx context.Context, ln *net.UnixListener, backend Backen
 	hard, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	for i := range s.adopted {
-		s.add(hard, s.adopted[i].uc, &s.adopted[i].session)
+		s.add(hard, s.adopted[i].fd, &s.adopted[i].session)
 	}
 	s.adopted = nil
 	stopped := context.AfterFunc(ctx, func() { _ = ln.Close() })
@@ -76,11 +90,11 @@ func (s *Server) Serve(ctx context.Context, ln *net.UnixListener, backend Backen
 
 func (s *Server) accept(ctx, hard context.Context, ln *net.UnixListener) error {
 	for {
-		uc, err := ln.AcceptUnix()
+		fd, err := acceptClient(ln)
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
-				s.add(hard, uc, nil) // one of those that shutdown deals with
+				s.add(hard, fd, nil) // one of those that shutdown deals with
 			}
 			return nil
 		case errors.Is(err, unix.ECONNABORTED):
@@ -92,8 +106,18 @@ func (s *Server) accept(ctx, hard context.Context, ln *net.UnixListener) error {
 		case err != nil:
 			return fmt.Errorf("accept NBD clients: %w", err)
 		}
-		s.add(hard, uc, nil)
+		s.add(hard, fd, nil)
 	}
+}
+
+// acceptClient waits for a client. Its socket is taken away from the runtime's poller.
+func acceptClient(ln *net.UnixListener) (int, error) {
+	uc, err := ln.AcceptUnix()
+	if err != nil {
+		return -1, err
+	}
+	fd, _, err := duplicate(uc)
+	return fd, errors.Join(err, uc.Close())
 }
 
 // pause keeps the accept loop from spinning while the process has no descriptors left: a waiting
@@ -105,15 +129,27 @@ func pause(ctx context.Context) {
 	}
 }
 
+// sendBuffer is what a socket may hold of answers, in bytes.
+const sendBuffer = 1 << 20
+
 // add starts serving a client, a new one or one that was adopted, unless there are too many.
-func (s *Server) add(hard context.Context, uc *net.UnixConn, adopted *session) {
-	c, err := s.newConn(hard, uc, s.log.With("pid", peerPID(uc)))
-	if err != nil || !s.admit(c) {
-		_ = uc.Close()
+func (s *Server) add(hard context.Context, fd int, adopted *session) {
+	c := s.newConn(hard, fd, s.log.With("pid", peerPID(fd)))
+	if !s.admit(c) {
+		c.sock.close()
 		return
 	}
 	if adopted != nil {
 		c.adopt(adopted)
+	}
+	// Room for a long answer, so that it takes fewer turns: as much as the machine allows
+	// (net.core.wmem_max). Without it the answer goes out in more pieces.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	if err := c.sock.watch(); err != nil {
+		s.log.Error("cannot serve an NBD client", "error", err)
+		s.remove(c)
+		c.sock.close()
+		return
 	}
 	s.running.Go(func() {
 		defer s.remove(c)
@@ -166,13 +202,13 @@ func (s *Server) shutdown(giveUp context.CancelFunc) {
 	defer grace.Stop()
 	if s.keeper == nil {
 		// The end of what comes in is what a client would cause by leaving.
-		s.each(func(c *conn) { _ = c.uc.CloseRead() })
+		s.each(func(c *conn) { c.sock.shut(unix.SHUT_RD) })
 	} else {
-		s.each(func(c *conn) { _ = c.in.stop() }) // fails only on a closed socket
+		s.each(func(c *conn) { c.in.stop() })
 		// Who negotiates and doesn't take the answer must not keep the others waiting. In
 		// transmission this does no harm: see conn.park.
 		listless := time.AfterFunc(s.limits.Listless, func() {
-			s.each(func(c *conn) { _ = c.uc.SetWriteDeadline(time.Unix(1, 0)) })
+			s.each(func(c *conn) { c.sock.writeBy.set(longAgo) })
 		})
 		defer listless.Stop()
 	}
@@ -228,16 +264,10 @@ func (s *Server) BatchEnd() {
 }
 
 // peerPID returns the process at the other end, for the log; 0 if it isn't known.
-func peerPID(uc *net.UnixConn) int {
-	rc, err := uc.SyscallConn()
+func peerPID(fd int) int {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return 0
 	}
-	pid := 0
-	_ = rc.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(cred.Pid)
-		}
-	})
-	return pid
+	return int(cred.Pid)
 }

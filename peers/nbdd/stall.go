@@ -22,9 +22,7 @@ func (c *conn) drain() {
 			return
 		}
 		// A deadline that was left behind would send the next writes here again.
-		if err := c.uc.SetWriteDeadline(time.Time{}); err != nil {
-			c.kill(err)
-		}
+		c.sock.writeBy.set(time.Time{})
 		// The last look at the queue is the one that ends the writing.
 		if c.pump() == nil {
 			return
@@ -57,11 +55,11 @@ func (c *conn) setDeadline() error {
 	if holdsParts(c.out.batch[c.out.done:]) {
 		deadline = time.Now().Add(c.srv.limits.Stall)
 	}
-	err := c.uc.SetWriteDeadline(deadline)
+	c.sock.writeBy.set(deadline)
 	if c.leaving.Load() { // whoever set that sets a deadline next, which this one may have replaced
 		return os.ErrDeadlineExceeded
 	}
-	return err
+	return nil
 }
 
 func holdsParts(replies []reply) bool {

@@ -147,25 +147,34 @@ func (c *conn) writeSpan(s span, fua bool) error {
 	for s.left > 0 {
 		off, n := s.next()
 		io, errno, err := c.receive(fua, off, n)
-		switch {
-		case errors.Is(err, errHandOver) && errno == 0:
-			c.pauseWrite(s, off)
+		if err := c.writePiece(&s, off, io, errno, err); err != nil || errno != 0 {
 			return err
-		case errors.Is(err, errHandOver):
-			c.in.owed += int(s.end - s.at)
-		case err != nil:
-			errno = nbd.EIO // nobody will read it: the connection ends
 		}
-		if errno != 0 {
-			c.abandon(s.r, s.left+1, errno)
-		}
-		switch {
-		case err != nil:
-			return err
-		case errno != 0:
-			return c.in.skip(int(s.end - s.at))
-		}
-		io.Submit(c.newPart(s.r, io, off).done)
 	}
+	return nil
+}
+
+// writePiece submits the piece of a write that s has just given, with the outcome of receive. Where
+// that was none the write ends with it.
+func (c *conn) writePiece(s *span, off uint64, io IO, errno nbd.Errno, err error) error {
+	switch {
+	case errors.Is(err, errHandOver) && errno == 0:
+		c.pauseWrite(*s, off)
+		return err
+	case errors.Is(err, errHandOver):
+		c.in.owed += int(s.end - s.at)
+	case err != nil:
+		errno = nbd.EIO // nobody will read it: the connection ends
+	}
+	if errno != 0 {
+		c.abandon(s.r, s.left+1, errno)
+	}
+	switch {
+	case err != nil:
+		return err
+	case errno != 0:
+		return c.in.skip(int(s.end - s.at))
+	}
+	io.Submit(c.newPart(s.r, io, off).done)
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sys/unix"
+
 	"archipelago/internal/nbd"
 )
 
@@ -14,6 +16,12 @@ func (c *conn) transmit() error {
 		return err
 	}
 	for {
+		if c.filling != nil {
+			if err := c.fillOn(); err != nil {
+				return err
+			}
+			continue
+		}
 		b := c.in.buffered()
 		if len(b) < nbd.RequestSize {
 			if err := c.moreRequests(); err != nil {
@@ -32,11 +40,16 @@ func (c *conn) transmit() error {
 	}
 }
 
-// moreRequests ends the batch: what was answered on the way is sent, and the next is read.
+// moreRequests ends the batch: what was answered on the way is sent, and the next is read. If that
+// isn't there yet the loop will read it, as long as it can.
 func (c *conn) moreRequests() error {
 	partial := len(c.in.buffered()) > 0
 	c.flush()
-	err := c.in.more()
+	err := c.in.moreIfAny()
+	if errors.Is(err, unix.EAGAIN) {
+		c.lend()
+		return nil
+	}
 	if partial && errors.Is(err, io.EOF) {
 		return fmt.Errorf("client left inside a request: %w", io.ErrUnexpectedEOF)
 	}

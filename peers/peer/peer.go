@@ -51,8 +51,11 @@ func Join(cfg *config.Config, role string) (*Peer, error) {
 }
 
 // NewLoop makes a loop, which Serve runs and Leave closes. Before Serve.
-func (p *Peer) NewLoop() (*xseg.Loop, error) {
-	l, err := p.Segment.NewLoop()
+func (p *Peer) NewLoop() (*xseg.Loop, error) { return p.NewLoopWith(xseg.LoopOptions{}) }
+
+// NewLoopWith is NewLoop with options.
+func (p *Peer) NewLoopWith(opts xseg.LoopOptions) (*xseg.Loop, error) {
+	l, err := p.Segment.NewLoopWith(opts)
 	if err != nil {
 		return nil, fmt.Errorf("role %s: make a loop: %w", p.Role.Name, err)
 	}

@@ -45,13 +45,17 @@ func SignalEventfd(fd int) {
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one)), 8)
 }
 
-// WaitEventfd blocks until fd was signalled, or the limit of Wait has passed, and takes the signal.
-// It may return early.
-func WaitEventfd(fd int) {
-	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+// WaitEventfd blocks until fd was signalled, other (-1: none) is readable, or the limit of Wait has
+// passed, and takes the signal. It may return early.
+func WaitEventfd(fd, other int) {
+	// poll takes no notice of a negative descriptor.
+	p := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}
 	limit := WaitLimit
-	_, _, _ = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1,
+	_, _, _ = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), uintptr(len(p)),
 		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	if p[0].Revents == 0 {
+		return
+	}
 	var count [8]byte
 	_, _, _ = unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count)), 8)
 }

@@ -63,6 +63,7 @@ type memExport struct {
 	fail   atomic.Int32 // errno of every IO from now on
 
 	flushes, fuas, zeroes, discards, writes atomic.Int64
+	onLoop                                  atomic.Int64 // IOs that the loop submitted itself
 
 	mu    sync.Mutex
 	slots int // IOs that may be prepared at once
@@ -153,7 +154,10 @@ func (io *memIO) Submit(done func()) {
 	io.run()
 }
 
-func (io *memIO) SubmitOnLoop(done func()) { io.Submit(done) }
+func (io *memIO) SubmitOnLoop(done func()) {
+	io.e.onLoop.Add(1)
+	io.Submit(done)
+}
 
 func (io *memIO) run() {
 	if n := io.e.fail.Load(); n != 0 {

@@ -46,22 +46,29 @@ type result struct {
 	iops  float64
 	bytes float64       // per second
 	cpu   time.Duration // of all processes of the server, per request
+	fio   time.Duration // of the client, per request
 	p99   time.Duration
 }
 
 // fioReport is the part of fio's report that is read.
 type fioReport struct {
 	Jobs []struct {
-		Error int    `json:"error"`
+		Error int `json:"error"`
+		// Processor time in percent of the time that the job ran, in ms.
+		User    float64 `json:"usr_cpu"`
+		System  float64 `json:"sys_cpu"`
+		Runtime float64 `json:"job_runtime"`
+
 		Read  fioSum `json:"read"`
 		Write fioSum `json:"write"`
 	} `json:"jobs"`
 }
 
 type fioSum struct {
-	IOPS    float64 `json:"iops"`
-	Bytes   float64 `json:"bw_bytes"`
-	Total   float64 `json:"total_ios"`
+	IOPS    float64       `json:"iops"`
+	Bytes   float64       `json:"bw_bytes"`
+	Total   float64       `json:"total_ios"`
+	busy    time.Duration // processor time of the job
 	Latency struct {
 		Percentile map[string]float64 `json:"percentile"`
 	} `json:"clat_ns"`
@@ -82,6 +89,9 @@ func (l load) measure(ctx context.Context, e *export, d time.Duration) (result, 
 		return result{}, err
 	}
 	r := result{iops: sum.IOPS, bytes: sum.Bytes, p99: time.Duration(sum.Latency.Percentile["99.000000"])}
+	if sum.Total > 0 {
+		r.fio = sum.busy / time.Duration(sum.Total)
+	}
 	// The processes have worked in the ramp, too.
 	if n := sum.Total; n > 0 {
 		if l.once == "" {
@@ -121,6 +131,7 @@ func runFio(ctx context.Context, args []string) (fioSum, error) {
 		sum.IOPS += one.IOPS
 		sum.Bytes += one.Bytes
 		sum.Total += one.Total
+		sum.busy += time.Duration((j.User + j.System) / 100 * j.Runtime * float64(time.Millisecond))
 		sum.Latency = one.Latency
 	}
 	if sum.Total == 0 {

@@ -31,11 +31,11 @@ func TestTotalTime(t *testing.T) {
 
 func TestRowsTable(t *testing.T) {
 	list := []measured{{row: &volumeRowList[0], results: map[string][]result{
-		"archipelago":    {{iops: 2000, cpu: 5 * time.Microsecond}, {iops: 3000}, {iops: 4000}},
+		"archipelago":    {{iops: 2000, cpu: 5 * time.Microsecond, fio: 7 * time.Microsecond}, {iops: 3000, fio: 7 * time.Microsecond}, {iops: 4000}},
 		"qemu-nbd qcow2": {{iops: 1000}, {iops: 1000}, {iops: 4000}},
 	}}}
 	text := rowsTable(&volumesOptions{rounds: 3, time: time.Second, size: mib}, list)
-	for _, want := range []string{"3.0 k", "1.0 k", "2.00", "–"} {
+	for _, want := range []string{"3.0 k", "1.0 k", "2.00", "7.0", "–"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

@@ -39,6 +39,9 @@ func volumeInformation(ctx context.Context, o *volumesOptions) (markdown string,
 func informationRow(ctx context.Context, o *volumesOptions, d *benchDir, s *archipelagoServer, l load, t *mdTable) error {
 	var raw, one, four, p99 []float64
 	for range o.rounds {
+		if err := warm([]string{d.raw}); err != nil {
+			return err
+		}
 		r, err := runFio(ctx, l.rawArgs(d.raw, o.time))
 		if err != nil {
 			return err

@@ -159,6 +159,9 @@ func measureOne(ctx context.Context, o *volumesOptions, s server, st state, l lo
 		return r, err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
+	if err := warm(e.files); err != nil {
+		return r, err
+	}
 	return l.measure(ctx, e, o.time)
 }
 
@@ -173,7 +176,7 @@ func rowsTable(o *volumesOptions, list []measured) string {
 			micros(m.cpu("nbdkit file")), micros(m.client("archipelago")))
 	}
 	return "### Beside other NBD servers\n\n" + t.String() + fmt.Sprintf("\n"+`Requests per second (of 1 MiB: MiB/s), medians of %d rounds of %v for each server, in turn;
-ratios are medians of the rounds' own. The goal is the ratio to qemu-nbd that is to be reached at least.
+ratios are medians of the rounds' own. All files were in the page cache. The goal is the ratio to qemu-nbd that is to be reached at least.
 CPU is the processor time of all processes of a server per request, in µs; that of fio is what it took
 itself as the client of ours: with 10 µs no server could give it more than 100 k per second. fio's nbd engine
 is the client, the volume has %d MiB. A first write goes to a sub-block (64 KiB) that was never written; "after a

@@ -36,6 +36,7 @@ type server interface {
 type export struct {
 	uri   string
 	pids  []named
+	files []string // where its data lies: files, or directories of them
 	close func() error
 }
 
@@ -145,7 +146,8 @@ func (s *archipelagoServer) uri(volume string) string {
 }
 
 func (s *archipelagoServer) open(ctx context.Context, st state) (*export, error) {
-	e := &export{uri: s.uri("full"), pids: s.procs, close: func() error { return nil }}
+	e := &export{uri: s.uri("full"), pids: s.procs, close: func() error { return nil },
+		files: []string{filepath.Join(s.node.dir, "blocks")}}
 	if st == full {
 		return e, nil
 	}
@@ -178,6 +180,7 @@ func (s *archipelagoServer) close() error { return s.node.stop() }
 type foreign struct {
 	title string
 	dir   *benchDir
+	base  string                                                 // what clones are overlays of
 	image map[state]func(ctx context.Context, path string) error // makes the image of a state
 	argv  func(socket, image string) []string
 
@@ -204,7 +207,11 @@ func (f *foreign) open(ctx context.Context, st state) (*export, error) {
 			f.images[st] = path
 		}
 	}
-	return f.serve(ctx, path, fresh && st != full)
+	e, err := f.serve(ctx, path, fresh && st != full)
+	if err == nil && st == clone {
+		e.files = append(e.files, f.base)
+	}
+	return e, err
 }
 
 // serve starts the server and waits until it listens.
@@ -218,7 +225,7 @@ func (f *foreign) serve(ctx context.Context, image string, temporary bool) (*exp
 	}
 	e := &export{
 		uri:  "nbd+unix:///?socket=" + url.QueryEscape(socket),
-		pids: []named{{f.title, cmd.Process.Pid}},
+		pids: []named{{f.title, cmd.Process.Pid}}, files: []string{image},
 	}
 	e.close = func() error {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -259,7 +266,7 @@ func newNbdkit(d *benchDir) *foreign {
 func newQcow2(d *benchDir, aio string) *foreign {
 	base := filepath.Join(d.path, "base.qcow2")
 	return &foreign{
-		title: "qemu-nbd qcow2", dir: d, images: map[state]string{},
+		title: "qemu-nbd qcow2", dir: d, base: base, images: map[state]string{},
 		image: map[state]func(context.Context, string) error{
 			full: func(ctx context.Context, path string) error {
 				return run(ctx, "qemu-img", "convert", "-S", "0", "-O", "qcow2", d.raw, path)

@@ -29,6 +29,29 @@ func TestTotalTime(t *testing.T) {
 	}
 }
 
+// TestWarm reads everything, and isn't disturbed by files that go.
+func TestWarm(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/one", "two"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, make([]byte, 3<<20), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := warm([]string{dir, filepath.Join(dir, "two"), filepath.Join(dir, "gone")}); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "two"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := warm([]string{dir}); err == nil && os.Geteuid() != 0 {
+		t.Error("a file that can't be read counts as warm")
+	}
+}
+
 func TestRowsTable(t *testing.T) {
 	list := []measured{{row: &volumeRowList[0], results: map[string][]result{
 		"archipelago":    {{iops: 2000, cpu: 5 * time.Microsecond, fio: 7 * time.Microsecond}, {iops: 3000, fio: 7 * time.Microsecond}, {iops: 4000}},

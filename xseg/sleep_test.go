@@ -94,3 +94,16 @@ func TestSpinGivesUpWhereItLoses(t *testing.T) {
 		t.Errorf("%d rests without a spin, though spins have paid long since", third)
 	}
 }
+
+// TestSpinsAreShortWhereBatchesAreLong: they share the wake-up that a long spin would save.
+func TestSpinsAreShortWhereBatchesAreLong(t *testing.T) {
+	s := spinner{score: 1}
+	for _, c := range []struct {
+		handled int
+		limit   int64
+	}{{1, spinTime}, {spinFew, spinTime}, {spinFew + 1, spinShort}, {32, spinShort}, {0, spinTime}} {
+		if s.began(1, c.handled); s.limit() != c.limit {
+			t.Errorf("after a batch of %d a spin takes %d ns, not %d", c.handled, s.limit(), c.limit)
+		}
+	}
+}

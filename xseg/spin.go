@@ -10,6 +10,11 @@ const (
 	spinWorth = 100_000 // ns: a shorter sleep would have been better spent spinning
 	spinMax   = 8
 
+	// Batches of several requests share the cost of a wake-up, and come from a client that keeps all
+	// busy: who spins for long then takes the core from one of them.
+	spinShort = 10_000 // ns
+	spinFew   = 2      // requests: batches of more are followed by short spins
+
 	// A yield that gave the core to somebody who keeps it costs a time slice, 1 ms and more; asleep
 	// we would have been woken onto an idle core, or ahead of him. So the next rests don't spin:
 	// twice as many each time, until spins have been worth it for a while. One such loss alone says
@@ -25,6 +30,7 @@ const (
 type spinner struct {
 	score int  // spins while it is positive
 	found bool // the last rest was a spin that found work
+	short bool // the last batch but one was of several requests
 
 	lost    int // 2 for each loss not long ago
 	penalty int // rests without a spin after the next losses
@@ -48,16 +54,25 @@ func (s *spinner) spin(found func() bool) bool {
 		switch now := shm.Monotonic(); {
 		case begun == 0: // the clock costs as much as a look: not before the first ones
 			begun = now
-		case now-begun > spinTime:
+		case now-begun > s.limit():
 			s.score -= 2
 			return false
 		}
 	}
 }
 
+// limit is how long a spin takes at most, in ns.
+func (s *spinner) limit() int64 {
+	if s.short {
+		return spinShort
+	}
+	return spinTime
+}
+
 // began learns, when a batch begins, how long after the one before that is, and how many requests
 // and answers that one had.
 func (s *spinner) began(ns int64, handled int) {
+	s.short = handled > spinFew
 	switch {
 	case !s.found:
 	case ns > spinLost && handled > lostFew:

@@ -32,14 +32,14 @@ func holdDevice(cmd *cobra.Command, app *cli.App, name string) error {
 
 // startHolder starts `map --hold` as a process of its own, which outlives this one and its
 // terminal, and holds none of its files open: who waits for our output to end must not wait for it.
-func startHolder(cfg *config.Config, name string) (int, error) {
+func startHolder(cfg *config.Config, name string) (device.Holder, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return 0, err
+		return device.Holder{}, err
 	}
 	log, err := os.OpenFile(device.HolderLog(cfg, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
 	if err != nil {
-		return 0, err
+		return device.Holder{}, err
 	}
 	defer log.Close()
 	cmd := exec.Command(self, append(cfg.Source().Args(), "map", "--hold", "--", name)...)
@@ -47,16 +47,16 @@ func startHolder(cfg *config.Config, name string) (int, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return 0, err
+		return device.Holder{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return device.Holder{}, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if strings.TrimSpace(line) != held {
 		// It has ended, or does so now that nobody listens.
-		return 0, errors.Join(fmt.Errorf("it didn't begin; see %s", log.Name()), err, cmd.Process.Kill(), cmd.Wait())
+		return device.Holder{}, errors.Join(fmt.Errorf("it didn't begin; see %s", log.Name()), err, cmd.Process.Kill(), cmd.Wait())
 	}
 	pid := cmd.Process.Pid // gone after Release
-	return pid, errors.Join(out.Close(), cmd.Process.Release())
+	return device.Holder{PID: pid}, errors.Join(out.Close(), cmd.Process.Release())
 }

@@ -70,7 +70,7 @@ func mapVolume(cmd *cobra.Command, app *cli.App, name string, opts *mapOptions) 
 		v := device.Volume{Name: info.Name, UUID: info.UUID, Size: info.Size, ReadOnly: info.Flags&volumeReadOnly != 0}
 		m, err := device.Map(ctx, cfg, v, device.Options{
 			Driver: opts.driver, ReadOnly: opts.readOnly,
-			Holder: func(name string) (device.Holder, error) { return startHolder(cfg, name) },
+			Holder: func(name string) (device.Holder, error) { return startHolder(ctx, cfg, name) },
 			Warn:   func(err error) { fmt.Fprintln(cmd.ErrOrStderr(), "vlmc: warning:", err) },
 		})
 		if err != nil {

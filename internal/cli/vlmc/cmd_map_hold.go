@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,12 +28,29 @@ func holdDevice(cmd *cobra.Command, app *cli.App, name string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-	return device.Hold(cmd.Context(), cfg, name, log, func() { fmt.Fprintln(cmd.OutOrStdout(), held) })
+	return device.Hold(cmd.Context(), cfg, name, log, func() {
+		fmt.Fprintln(cmd.OutOrStdout(), held)
+		tellManager()
+	})
 }
 
-// startHolder starts `map --hold` as a process of its own, which outlives this one and its
+// tellManager says to the service manager that started this process, if one did, that it has begun.
+// If that fails the manager finds out by the silence.
+func tellManager() {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	// A leading @ stands for the abstract name space, also in package net.
+	if c, err := net.Dial("unixgram", path); err == nil {
+		_, _ = c.Write([]byte("READY=1"))
+		_ = c.Close()
+	}
+}
+
+// startProcess starts `map --hold` as a process of its own, which outlives this one and its
 // terminal, and holds none of its files open: who waits for our output to end must not wait for it.
-func startHolder(cfg *config.Config, name string) (device.Holder, error) {
+func startProcess(cfg *config.Config, name string) (device.Holder, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return device.Holder{}, err

@@ -26,12 +26,16 @@ type Volume struct {
 type Options struct {
 	Driver   string // "", "auto", "xsegbd", "nbd" or "loop"; "" = as configured
 	ReadOnly bool
-	// Timeout is how long the nbd driver waits for an answer before it takes a connection for dead
-	// and sends the request again on another one; 0 = DefaultTimeout. It must be longer than any
-	// request takes while nbdd lives.
-	Timeout time.Duration
-	// Holder starts a process that runs Hold for the volume of that name, and returns its pid.
-	Holder func(name string) (int, error)
+	// Holder starts a process that runs Hold for the volume of that name.
+	Holder func(name string) (Holder, error)
+	// Warn gets what the caller should know of a volume that was mapped all the same; nil: nobody does.
+	Warn func(error)
+}
+
+func (o *Options) warn(format string, a ...any) {
+	if o.Warn != nil {
+		o.Warn(fmt.Errorf(format, a...))
+	}
 }
 
 // Map makes a volume a block device. One that is mapped already is no error: what it needs is put
@@ -108,20 +112,15 @@ func again(cfg *config.Config, m *Mapping, v Volume, readOnly bool, opts *Option
 	return m, nil
 }
 
-// hold starts the process that a device of the nbd driver needs.
-func hold(cfg *config.Config, m *Mapping, opts *Options) (err error) {
-	if m.Driver != nbdName || opts.Holder == nil {
-		return nil
-	}
-	if m.Holder, err = opts.Holder(m.Name); err != nil {
-		return fmt.Errorf("start the process that holds %s: %w", m.Device, err)
-	}
-	return store(cfg, m)
+// UnmapOptions say how a volume is unmapped.
+type UnmapOptions struct {
+	Force bool // although somebody uses the device, who then gets errors
+	// StopUnit stops the unit of the service manager that holds the device (Holder.Unit).
+	StopUnit func(unit string) error
 }
 
-// Unmap ends the device of a mapped volume, named by either. InUseError if somebody uses it, unless
-// force: its users then get errors.
-func Unmap(ctx context.Context, cfg *config.Config, what string, force bool) error {
+// Unmap ends the device of a mapped volume, named by either. InUseError if somebody uses it.
+func Unmap(ctx context.Context, cfg *config.Config, what string, opts UnmapOptions) error {
 	unlock, err := lock(ctx, cfg)
 	if err != nil {
 		return err
@@ -131,26 +130,16 @@ func Unmap(ctx context.Context, cfg *config.Config, what string, force bool) err
 	if err != nil {
 		return err
 	}
-	if !force {
+	if !opts.Force {
 		if err := checkUnused(m.Device); err != nil {
 			return err
 		}
 	}
-	release(cfg, m)
+	release(cfg, m, opts.StopUnit)
 	if err := drivers[m.Driver].detach(m); err != nil {
 		return fmt.Errorf("unmap %s: %w", m.Device, err)
 	}
 	return forget(cfg, m.Name)
-}
-
-// release ends the holder before the device: it would try to connect it again.
-func release(cfg *config.Config, m *Mapping) {
-	if pid := holder(cfg, m); pid > 0 {
-		_ = unix.Kill(pid, unix.SIGTERM) // it may have ended meanwhile
-	}
-	// What it leaves means nothing without it.
-	_ = os.Remove(holdFile(cfg, m.Name))
-	_ = os.Remove(HolderLog(cfg, m.Name))
 }
 
 // CheckUnmapped returns a MappedError if the volume is mapped on this node.

@@ -4,24 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"archipelago/internal/config"
 )
-
-// holdFile is locked by the process that holds the device of a volume, and has its pid in it.
-func holdFile(cfg *config.Config, name string) string { return file(cfg, name) + ".hold" }
-
-// HolderLog is where the process that Options.Holder starts writes what it has to say.
-func HolderLog(cfg *config.Config, name string) string { return filepath.Join(Dir(cfg), name+".log") }
 
 // Tuning.
 const (
@@ -30,9 +17,9 @@ const (
 	aliveCheck = 2 * time.Second
 )
 
-// Hold keeps the device of a mapped volume connected to nbdd until ctx ends or the device is gone:
-// whenever a connection is lost it makes new ones. ready runs once when it has begun. A second
-// process for the same volume fails.
+// Hold keeps the device of a mapped volume connected to nbdd until ctx ends: whenever the connection
+// is lost it makes a new one. ready runs once when it has begun. NotMappedError if the volume isn't
+// mapped, or isn't any more. A second process for the same volume fails.
 func Hold(ctx context.Context, cfg *config.Config, name string, log *slog.Logger, ready func()) error {
 	m, err := Find(cfg, name)
 	if err != nil {
@@ -65,55 +52,15 @@ func Hold(ctx context.Context, cfg *config.Config, name string, log *slog.Logger
 		listened <- n.listen(ctx, h.hear)
 	}()
 	ready()
-	h.run(ctx)
+	gone := h.run(ctx)
 	end()
 	if err := <-listened; !errors.Is(err, context.Canceled) {
 		return err
 	}
+	if gone {
+		return &NotMappedError{name}
+	}
 	return nil
-}
-
-// takeHold locks the file of the holder and writes who it is.
-func takeHold(cfg *config.Config, name string) (*os.File, error) {
-	f, err := os.OpenFile(holdFile(cfg, name), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = errors.New("another process does so already")
-	}
-	if err == nil {
-		err = f.Truncate(0)
-	}
-	if err == nil {
-		_, err = fmt.Fprintln(f, os.Getpid())
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// holder returns the process that holds a device; 0 = none does.
-func holder(cfg *config.Config, m *Mapping) int {
-	f, err := os.Open(holdFile(cfg, m.Name))
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
-		return 0
-	}
-	text, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
-		return 0
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 1 {
-		return 0
-	}
-	return pid
 }
 
 // holding is a device that is held.
@@ -142,22 +89,22 @@ func (h *holding) hear(m *message) {
 	}
 }
 
-// run returns when ctx has ended or the device isn't ours any more.
-func (h *holding) run(ctx context.Context) {
+// run returns when ctx has ended or the device isn't ours any more: then gone.
+func (h *holding) run(ctx context.Context) (gone bool) {
 	// Nobody says that a device was disconnected: it is looked at.
 	tick := time.NewTicker(aliveCheck)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-tick.C:
 		case <-h.lost:
 			h.reconnect(ctx)
 		}
 		if !h.m.alive() {
 			h.log.Info("the device is gone", "device", h.m.Device)
-			return
+			return true
 		}
 	}
 }

@@ -24,6 +24,7 @@ type Mapping struct {
 	Driver   string    `json:"driver"`
 	ReadOnly bool      `json:"read_only"`
 	Holder   int       `json:"holder,omitempty"` // process that keeps it alive; 0 = none needed
+	Unit     string    `json:"unit,omitempty"`   // of the service manager that runs it; "" = none does
 	Since    time.Time `json:"since"`
 	// Backing is by what the kernel tells the device from others: the path of the file for loop.
 	Backing string `json:"backing"`

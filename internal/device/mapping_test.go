@@ -92,10 +92,10 @@ func TestMapAndUnmap(t *testing.T) {
 		t.Errorf("resize: %v, %v", err, d.resized)
 	}
 	for _, what := range []string{m.Device, "a"} {
-		if err := Unmap(ctx, cfg, what, true); err != nil {
+		if err := Unmap(ctx, cfg, what, UnmapOptions{Force: true}); err != nil {
 			t.Errorf("unmap %s: %v", what, err)
 		}
-		if err := Unmap(ctx, cfg, what, true); !errors.As(err, new(*NotMappedError)) {
+		if err := Unmap(ctx, cfg, what, UnmapOptions{Force: true}); !errors.As(err, new(*NotMappedError)) {
 			t.Errorf("unmap %s again: %v", what, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestLeftover(t *testing.T) {
 	if err := CheckUnmapped(cfg, "disk"); err != nil {
 		t.Error(err)
 	}
-	if err := Unmap(ctx, cfg, m.Device, true); !errors.As(err, new(*NotMappedError)) {
+	if err := Unmap(ctx, cfg, m.Device, UnmapOptions{Force: true}); !errors.As(err, new(*NotMappedError)) {
 		t.Errorf("unmap of somebody else's device: %v", err)
 	}
 	if _, err := Map(ctx, cfg, v, Options{}); err != nil {

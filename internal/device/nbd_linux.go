@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,15 +41,10 @@ const (
 
 // Tuning.
 const (
-	// DefaultTimeout leaves a storage that hangs for a while its time: a request that is sent again
-	// while nbdd still works on the first one could overtake it.
-	DefaultTimeout = 30 * time.Second
 	// deadTimeout is how long requests wait for a new connection: for ever, as good as.
 	deadTimeout = 10 * 365 * 24 * time.Hour
 	// sectorBytes is the smallest block; volumes are multiples of it.
 	sectorBytes = 512
-	// maxConnections: each has a thread of the kernel that sends.
-	maxConnections = 4
 	// handshakePatience bounds the negotiation with nbdd, which opens the volume in it.
 	handshakePatience = 30 * time.Second
 )
@@ -80,23 +74,8 @@ func (nbdDriver) missing(cfg *config.Config) error {
 	return n.close()
 }
 
-// connections is how many a device has: what one thread of the kernel can send isn't all.
-func connections() int { return min(maxConnections, runtime.NumCPU()) }
-
-// dial connects to nbdd n times and negotiates the volume.
-func dial(ctx context.Context, cfg *config.Config, name string, n int) (files []*os.File, info nbd.Export, err error) {
-	for range n {
-		var f *os.File
-		if f, info, err = dialOnce(ctx, cfg, name); err != nil {
-			closeAll(files)
-			return nil, info, err
-		}
-		files = append(files, f)
-	}
-	return files, info, nil
-}
-
-func dialOnce(ctx context.Context, cfg *config.Config, name string) (*os.File, nbd.Export, error) {
+// dial connects to nbdd and negotiates the volume.
+func dial(ctx context.Context, cfg *config.Config, name string) (*os.File, nbd.Export, error) {
 	socket := cfg.ByType(config.TypeNBD).Socket
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", socket)
@@ -115,33 +94,20 @@ func dialOnce(ctx context.Context, cfg *config.Config, name string) (*os.File, n
 	return f, info, err
 }
 
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		_ = f.Close() // the kernel has what it needs
-	}
+// socket is the attribute that hands a connection over. A device has one: with more the kernel would
+// take a live one for dead when an answer is late, and send the request again on another.
+func socket(f *os.File) attrs {
+	return attrs{}.nested(nbdSocketItem, attrs{}.u32(nbdSocketFD, uint32(f.Fd())))
 }
 
-// sockets is the attribute that hands connections over.
-func sockets(files []*os.File) attrs {
-	var items attrs
-	for _, f := range files {
-		items = items.nested(nbdSocketItem, attrs{}.u32(nbdSocketFD, uint32(f.Fd())))
-	}
-	return items
-}
-
-func (nbdDriver) attach(ctx context.Context, cfg *config.Config, m *Mapping, opts *Options) error {
-	files, info, err := dial(ctx, cfg, m.Name, connections())
+func (nbdDriver) attach(ctx context.Context, cfg *config.Config, m *Mapping, _ *Options) error {
+	f, info, err := dial(ctx, cfg, m.Name)
 	if err != nil {
 		return err
 	}
-	defer closeAll(files)
+	defer f.Close()
 	if m.ReadOnly {
 		info.Flags |= nbd.FlagReadOnly
-	}
-	timeout := opts.Timeout
-	if timeout == 0 {
-		timeout = DefaultTimeout
 	}
 	n, err := dialNetlink(nbdName)
 	if err != nil {
@@ -150,7 +116,7 @@ func (nbdDriver) attach(ctx context.Context, cfg *config.Config, m *Mapping, opt
 	defer n.close()
 	m.Backing = "archipelago/" + cfg.SegmentName + "/" + m.UUID
 	index, known := uint32(0), false
-	err = n.ask(nbdConnect, connectAttrs(m, &info, timeout).nested(nbdSockets, sockets(files)), func(r *message) error {
+	err = n.ask(nbdConnect, connectAttrs(m, &info).nested(nbdSockets, socket(f)), func(r *message) error {
 		index, known = r.u32(nbdIndex)
 		return nil
 	})
@@ -165,11 +131,11 @@ func (nbdDriver) attach(ctx context.Context, cfg *config.Config, m *Mapping, opt
 }
 
 // connectAttrs describe a new device; its number is the kernel's to choose.
-func connectAttrs(m *Mapping, info *nbd.Export, timeout time.Duration) attrs {
+func connectAttrs(m *Mapping, info *nbd.Export) attrs {
 	return attrs{}.
 		u64(nbdSizeBytes, info.Size&^(sectorBytes-1)).
 		u64(nbdBlockBytes, sectorBytes).
-		u64(nbdTimeout, uint64(max(timeout, time.Second)/time.Second)).
+		u64(nbdTimeout, 0). // a connection that lives is never given up, however late an answer is
 		u64(nbdDeadTimeout, uint64(deadTimeout/time.Second)).
 		u64(nbdServerFlags, uint64(info.Flags)).
 		text(nbdBackend, m.Backing)
@@ -189,7 +155,10 @@ func (nbdDriver) detach(m *Mapping) error {
 	if err := tell(m, nbdDisconnect, nil); err != nil && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("disconnect %s: %w", m.Device, err)
 	}
-	return nil // EINVAL: it isn't connected any more
+	// EINVAL: it isn't connected any more. Whoever has it next finds it as it was; that it can't be
+	// put back is no reason to say that the volume is still mapped.
+	_ = setPeriod(m.Device, defaultPeriod)
+	return nil
 }
 
 func (nbdDriver) resize(m *Mapping, size int64) error {
@@ -200,15 +169,15 @@ func (nbdDriver) resize(m *Mapping, size int64) error {
 	return nil
 }
 
-// reconnect gives the device new connections in place of dead ones; those that it doesn't need the
-// kernel leaves alone.
+// reconnect gives the device a new connection in place of a dead one; if that lives the kernel leaves
+// it alone.
 func reconnect(ctx context.Context, cfg *config.Config, m *Mapping) error {
-	files, _, err := dial(ctx, cfg, m.Name, connections())
+	f, _, err := dial(ctx, cfg, m.Name)
 	if err != nil {
 		return err
 	}
-	defer closeAll(files)
-	return tell(m, nbdReconfigure, attrs{}.nested(nbdSockets, sockets(files)))
+	defer f.Close()
+	return tell(m, nbdReconfigure, attrs{}.nested(nbdSockets, socket(f)))
 }
 
 // alive: kernels from 5.14 on say what a device is connected to, older ones only that it is.

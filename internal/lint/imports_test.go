@@ -58,7 +58,7 @@ var law = map[string][]string{
 	"internal/cli/top":         {"internal/stats", "internal/cli/screen"},
 	"internal/systemd":         {},
 	"xseg/internal/abigen":     {},
-	"internal/cli/vlmc":        {"internal/cli", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
+	"internal/cli/vlmc":        {"internal/cli", "internal/systemd", "internal/device", "internal/config", "internal/volume", "internal/mapfmt", "internal/audit", "xseg", "peers/mapper"},
 	"internal/cli/xseg":        {"internal/cli", "internal/config", "internal/stats", "xseg"},
 	"internal/cli/archipelago": {"internal/cli", "internal/stats", "internal/metrics", "internal/doctor", "internal/systemd", "internal/device", "internal/config", "internal/node", "internal/volume", "internal/mapfmt", "xseg", "peers/mapper"},
 }

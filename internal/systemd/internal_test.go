@@ -20,6 +20,12 @@ func TestPeerNames(t *testing.T) {
 	}
 }
 
+func TestMapNames(t *testing.T) {
+	if got, want := Map("web-1@mon+2"), `archipelago-map@web\x2d1\x40mon\x2b2.service`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestCauses(t *testing.T) {
 	for want, u := range map[string]Unit{
 		"":                                       {Result: "success"},

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// NameMax is how long the name of a unit may be, in bytes.
+const NameMax = 255
+
 // Names of the units of a node.
 const (
 	Target  = "archipelago.target"
@@ -14,6 +17,9 @@ const (
 
 // Peer returns the name of the unit that runs a role.
 func Peer(role string) string { return "archipelago-peer@" + escape(role) + ".service" }
+
+// Map returns the name of the unit that holds the device of a volume. It may be longer than NameMax.
+func Map(volume string) string { return "archipelago-map@" + escape(volume) + ".service" }
 
 // escape writes a name so that it can stand in the name of a unit, as systemd-escape does.
 func escape(name string) string {

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # nbd-guest.sh BIN: runs in the guest: a volume as a device of the kernel's NBD client, under a file
 # system, through an online resize, a killed and a restarted nbdd; then its content is compared.
+# At last it looks at single requests whose answer is late.
 set -euo pipefail
 bin=$1
+here=$(cd "$(dirname "$0")" && pwd)
 
 # A filesystem that keeps what the host's one is not changed by; the guest's disk is its memory.
 mkdir -p /mnt/store /mnt/volume
@@ -16,7 +18,7 @@ fail() {
 }
 vlmc() { "$bin/vlmc" -d "$node" "$@"; }
 # peer ROLE: the process that serves it.
-peer() { pgrep -f "archip-$1 -d $node" | head -1; }
+peer() { pgrep -f "archip-[a-z]* -d $node $1" | head -1; }
 # again ROLE OLD: waits until another process serves the role.
 again() {
 	local tries=0
@@ -37,7 +39,7 @@ done
 echo "node is ready, uptime $(cut -d' ' -f1 /proc/uptime) s"
 
 vlmc create disk -s 24
-device=$(vlmc map --driver nbd --timeout 10s disk)
+device=$(vlmc map --driver nbd disk)
 [ "$device" = "$(vlmc map disk)" ] || fail "map of a mapped volume prints another device"
 [ "$(vlmc showmapped | tail -1)" = "${device#/dev/nbd}	disk	$device" ] || fail "showmapped: $(vlmc showmapped)"
 vlmc remove disk 2>/dev/null && fail "a mapped volume was removed"
@@ -93,6 +95,10 @@ mount -o ro,noload "$device" /mnt/volume
 check before KILL TERM
 umount /mnt/volume
 vlmc unmap still
+
+# shellcheck source=/dev/null
+. "$here/nbd-late.sh"
+
 kill -TERM %1
 wait %1 || fail "the node didn't stop cleanly"
 echo "PASS uptime $(cut -d' ' -f1 /proc/uptime) s"

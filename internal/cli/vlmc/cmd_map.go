@@ -2,9 +2,9 @@ package vlmc
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +23,6 @@ var mapDrivers = []string{"auto", "xsegbd", "nbd", "loop"}
 type mapOptions struct {
 	readOnly bool
 	driver   string
-	timeout  time.Duration
 	hold     bool
 }
 
@@ -54,8 +53,6 @@ func newMapCommand(app *cli.App) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.readOnly, "read-only", false, "refuse writes to the device")
 	flags.StringVar(&opts.driver, "driver", "", "auto, xsegbd, nbd or loop (default: map_driver of the configuration)")
-	flags.DurationVar(&opts.timeout, "timeout", device.DefaultTimeout,
-		"nbd: send a request again that wasn't answered for so long; longer than any takes")
 	flags.BoolVar(&opts.hold, "hold", false, "stay, and keep the device of a mapped volume connected: for service managers")
 	return cmd
 }
@@ -72,8 +69,9 @@ func mapVolume(cmd *cobra.Command, app *cli.App, name string, opts *mapOptions) 
 		}
 		v := device.Volume{Name: info.Name, UUID: info.UUID, Size: info.Size, ReadOnly: info.Flags&volumeReadOnly != 0}
 		m, err := device.Map(ctx, cfg, v, device.Options{
-			Driver: opts.driver, ReadOnly: opts.readOnly, Timeout: opts.timeout,
-			Holder: func(name string) (int, error) { return startHolder(cfg, name) },
+			Driver: opts.driver, ReadOnly: opts.readOnly,
+			Holder: func(name string) (device.Holder, error) { return startHolder(ctx, cfg, name) },
+			Warn:   func(err error) { fmt.Fprintln(cmd.ErrOrStderr(), "vlmc: warning:", err) },
 		})
 		if err != nil {
 			return err

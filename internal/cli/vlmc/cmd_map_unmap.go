@@ -21,7 +21,10 @@ func newUnmapCommand(app *cli.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return device.Unmap(cmd.Context(), cfg, args[0], force)
+			return device.Unmap(cmd.Context(), cfg, args[0], device.UnmapOptions{
+				Force:    force,
+				StopUnit: func(unit string) error { return stopUnit(cmd.Context(), unit) },
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "end it even if it is in use")

@@ -58,7 +58,8 @@ scenario_documents() {
 
 scenario_units_verify() {
 	gives 0 systemd-analyze --man=no verify archipelago.target archipelago-segment.service \
-		archipelago-modules.service archipelago-peer@blockerb.service archipelago-peer@nbdd.service
+		archipelago-modules.service archipelago-peer@blockerb.service archipelago-peer@nbdd.service \
+		archipelago-map@disk.service archipelago-metrics.service
 	[ -z "$output" ] || fail 'systemd-analyze verify has something to say'
 }
 
@@ -70,7 +71,7 @@ scenario_units_security() {
 		note "$role $exposure"
 		awk -v have="$exposure" 'BEGIN { exit !(have != "" && have < 2.5) }'
 	done
-	for role in segment modules; do
+	for role in segment modules map@disk; do
 		note "$role $(x systemd-analyze security --no-pager "archipelago-$role.service" |
 			sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/\1/p')"
 	done

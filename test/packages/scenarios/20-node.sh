@@ -187,6 +187,18 @@ scenario_stop_refused_while_mapped() {
 	gives 0 archipelago stop
 }
 
+# A container has no devices of the kernel's NBD client; that the program of their unit runs can be
+# seen all the same, and that it isn't started again and again for a volume that isn't mapped.
+scenario_unit_of_a_device() {
+	up
+	volume disk-1
+	gives 1 systemctl start "$(systemd-escape --template=archipelago-map@.service disk-1)"
+	within xs 'journalctl -t archip-map --no-pager | grep -q "volume disk-1 is not mapped"'
+	[ "$(x systemctl is-active 'archipelago-map@disk\x2d1.service' || true)" = inactive ]
+	xs '[ -z "$(systemctl --failed --no-legend)" ]'
+	[ "$(x journalctl -t archip-map --no-pager | grep -c 'is not mapped')" = 1 ]
+}
+
 scenario_stop_by_force_while_mapped() {
 	with_loop_devices
 	volume disk

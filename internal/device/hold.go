@@ -111,13 +111,15 @@ func (h *holding) run(ctx context.Context) (gone bool) {
 
 // reconnect tries until it succeeds: nbdd may be away for a while, and users of the device wait.
 func (h *holding) reconnect(ctx context.Context) {
+	warned := false
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := reconnect(ctx, h.cfg, h.m)
 		if err == nil {
 			h.log.Info("connected", "volume", h.m.Name, "device", h.m.Device)
 			return
 		}
-		if wait == lastRetry {
+		if wait == lastRetry && !warned {
+			warned = true // the node may be stopped for long
 			h.log.Warn("no connection yet", "volume", h.m.Name, "device", h.m.Device, "error", err)
 		}
 		// Nothing tells when nbdd is there again.

@@ -106,7 +106,9 @@ func TestUnitFile(t *testing.T) {
 // TestTellManager: a service manager hears that the work has begun.
 func TestTellManager(t *testing.T) {
 	tellManager() // nobody listens
-	dir, err := os.MkdirTemp("", "archip-test-notify-") // the path of a socket must be short
+
+	// Not t.TempDir: the path of a socket must be short.
+	dir, err := os.MkdirTemp("", "archip-test-notify-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func volumeRows(ctx context.Context, o *volumesOptions) (markdown string, err er
 		return "", err
 	}
 	defer func() { err = errors.Join(err, d.remove()) }()
-	ours, err := newArchipelago(ctx, o, d)
+	ours, err := newArchipelago(ctx, o, d, variant{})
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"archipelago/internal/config"
 	daemon "archipelago/peers/peer"
 )
 
@@ -27,6 +28,9 @@ type hosted struct {
 
 // endLimit is how long a role may hold on to its ports once it has returned.
 const endLimit = 5 * time.Second
+
+// segmentLevel is the log level of package xseg: what an operator wants to know.
+const segmentLevel = 2
 
 // errLeft is how a role has ended that was not waited for.
 var errLeft = errors.New("it did not end in time")
@@ -85,6 +89,18 @@ func (b *hosted) wait(p *process, ran <-chan error) {
 		err = errLeft
 	}
 	p.end(ending{clean: err == nil, err: err})
+}
+
+// threads counts those that roles have for their own: more only where the configuration says so.
+func threads(cfg *config.Config) (n int) {
+	for i := range cfg.Roles {
+		if r := &cfg.Roles[i]; r.Type == config.TypeVlmcd {
+			n += max(1, r.NrThreads)
+		} else {
+			n++
+		}
+	}
+	return n
 }
 
 func (b *hosted) pid() int { return os.Getpid() }
@@ -160,8 +176,9 @@ func (s *supervisor) shareProcess() (undo func()) {
 	// for processes of their own, where each has as many as there are. Fewer would make goroutines
 	// wait for a spinner that has nothing to do.
 	processors := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(processors + len(s.cfg.Roles))
-	slog.SetDefault(s.log) // what package xseg has to say is about a port, which it names
+	runtime.GOMAXPROCS(processors + threads(s.cfg))
+	// What package xseg has to say, of whichever role: it names the port.
+	slog.SetDefault(daemon.NewLog(s.sink, segmentLevel, "").With("source", "supervisor"))
 	quiet := daemon.WatchDebug(s.log, s.sink)
 	// Sent to the process of a role it makes way for a successor; here it must not end the node.
 	ignored := make(chan os.Signal, 1)

@@ -99,7 +99,7 @@ func TestMainJob(t *testing.T) {
 }
 
 // TestRestartUnderLoad: each role is restarted again and again under a verified load; a client that
-// never connects again sees pauses. vlmcd and mapperd then always leave requests to their successors.
+// never connects again sees pauses. vlmcd and mapperd leave requests to their successors then.
 func TestRestartUnderLoad(t *testing.T) {
 	n := start(t)
 	n.Vlmc("create", "vol", "--size", "16M")

@@ -30,8 +30,9 @@ type Loop struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	stopping atomic.Bool
-	closed   atomic.Bool
+	stopping  atomic.Bool
+	abandoned atomic.Bool // see Abandon
+	closed    atomic.Bool
 
 	// The loop's own: touched on the loop only, or before it runs and after it has returned.
 	served      []*served
@@ -162,6 +163,9 @@ func (l *Loop) stop() {
 
 // finished tells whether Run may return: nothing that was received is unanswered.
 func (l *Loop) finished() bool {
+	if l.abandoned.Load() {
+		return true
+	}
 	if !l.stopping.Load() || l.mail.full.Load() {
 		return false
 	}

@@ -85,10 +85,25 @@ func (p *Port) stopListening() {
 	}
 }
 
-// unbind gives the port back in order: what was received has been answered, so a successor has
-// nobody to wait for.
+// unbind gives the port back. After Abandon the entry stays that of a dead holder: what was received
+// has not all been answered, so a successor has to wait for what was passed on.
 func (p *Port) unbind() error {
 	p.stopListening()
+	s := p.loop.seg
+	var err error
+	if !p.loop.abandoned.Load() {
+		err = p.settle()
+	}
+	p.hangUp()
+	s.mu.Lock()
+	delete(s.held, p.no)
+	s.mu.Unlock()
+	return errors.Join(err, s.file.Unlock(abi.LockPorts+int64(p.no)))
+}
+
+// settle ends the port in order: what was received has been answered, so a successor has nobody to
+// wait for.
+func (p *Port) settle() error {
 	s := p.loop.seg
 	err := s.control(context.Background(), abi.StepUnbind, uint64(p.no), func() error {
 		for id := range s.channels {
@@ -102,14 +117,10 @@ func (p *Port) unbind() error {
 		s.collect()
 		return nil
 	})
-	p.hangUp()
-	s.mu.Lock()
-	delete(s.held, p.no)
-	s.mu.Unlock()
 	if err != nil {
 		err = fmt.Errorf("unbind port %d: %w", p.no, err)
 	}
-	return errors.Join(err, s.file.Unlock(abi.LockPorts+int64(p.no)))
+	return err
 }
 
 // hangUp closes the sockets of all served channels: their submitters look for a successor.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"archipelago/internal/mapfmt"
@@ -49,6 +50,22 @@ func otherProgram(t *testing.T, e *env) {
 	link(t, self, filepath.Join(e.proc, fmt.Sprint(os.Getpid()), "exe"))
 	e.bin = t.TempDir()
 	e.build = func(path string) string { return "1.0 of " + filepath.Base(filepath.Dir(path)) }
+}
+
+// TestSharedProcess: where all roles share a process it is looked at once, and has to have room for
+// the files of all.
+func TestSharedProcess(t *testing.T) {
+	e := healthy(t)
+	otherProgram(t, e)
+	e.shared = true
+	limit := e.filesBeside(&e.cfg.Roles[0]) - 1
+	write(t, filepath.Join(e.proc, fmt.Sprint(os.Getpid()), "limits"), fmt.Sprintf("Max open files %d %d files\n", limit, limit))
+	for check, want := range map[string]string{"versions": "run it again", "limits": "Raise LimitNOFILE"} {
+		r := result(t, e, check)
+		if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Do, want) {
+			t.Errorf("%s: %+v", check, r.Findings)
+		}
+	}
 }
 
 // deadSegment makes a segment without anybody in it.

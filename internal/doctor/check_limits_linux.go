@@ -21,6 +21,9 @@ func checkLimits(e *env, f *found) {
 	e.checkMemoryFree(f)
 	for i := range e.cfg.Roles {
 		e.checkFiles(f, &e.cfg.Roles[i])
+		if e.shared {
+			break // one process has all roles
+		}
 	}
 }
 
@@ -73,12 +76,24 @@ func (e *env) checkFiles(f *found, r *config.Role) {
 			f.note(fmt.Sprintf("%s: %v", r.Name, err), "")
 			return
 		}
-		if need := r.FDCache + spareFiles; limit < need {
+		if need := e.filesBeside(r); limit < need {
 			f.warn(fmt.Sprintf("%s (pid %d) may have %d files open, and needs up to %d", r.Name, p.PID, limit, need),
 				"Raise LimitNOFILE of its unit (or ulimit -n), or lower fdcache; restart the role.")
 		}
 		return
 	}
+}
+
+// filesBeside returns how many files the process of a role may have to have open.
+func (e *env) filesBeside(r *config.Role) int {
+	if !e.shared {
+		return r.FDCache + spareFiles
+	}
+	all := 0
+	for i := range e.cfg.Roles {
+		all += e.cfg.Roles[i].FDCache + spareFiles
+	}
+	return all
 }
 
 // openFilesLimit reads the soft limit out of a limits file.

@@ -19,6 +19,9 @@ func checkVersions(e *env, f *found) {
 		for _, p := range e.ports {
 			if p.Role == name && p.Alive {
 				e.checkProgram(f, &p)
+				if e.shared {
+					return // one process has all roles
+				}
 				break // one process has all ports of a role
 			}
 		}
@@ -36,7 +39,7 @@ func (e *env) checkProgram(f *found, p *xseg.PortInfo) {
 	}
 	if path, gone := strings.CutSuffix(target, " (deleted)"); gone {
 		f.warn(fmt.Sprintf("%s (pid %d) runs a %s that was replaced since", p.Role, p.PID, filepath.Base(path)),
-			"archipelago restart "+p.Role)
+			e.newProgram(p.Role))
 		return
 	}
 	installed := filepath.Join(e.bin, filepath.Base(target))
@@ -50,8 +53,16 @@ func (e *env) checkProgram(f *found, p *xseg.PortInfo) {
 		f.note(fmt.Sprintf("%s (pid %d) runs %s, whose version can't be told", p.Role, p.PID, target), "")
 	default:
 		f.warn(fmt.Sprintf("%s (pid %d) runs %s of version %s; %s is %s", p.Role, p.PID, target, theirs, installed, ours),
-			"archipelago restart "+p.Role)
+			e.newProgram(p.Role))
 	}
+}
+
+// newProgram says how a role comes to run the program that is installed.
+func (e *env) newProgram(role string) string {
+	if e.shared {
+		return "Stop the node and run it again: all roles run in the process of `archipelago run --in-process`."
+	}
+	return "archipelago restart " + role
 }
 
 func sameFile(a, b string) bool {

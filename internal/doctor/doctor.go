@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"archipelago/internal/config"
+	"archipelago/internal/node"
 	"archipelago/internal/version"
 	"archipelago/xseg"
 )
@@ -42,6 +43,7 @@ type env struct {
 	seg    *xseg.Segment // nil: not there
 	segErr error
 	ports  []xseg.PortInfo
+	shared bool // all roles run in one process
 }
 
 // check is one of the checks. Those that need a configuration aren't run without.
@@ -90,6 +92,8 @@ func newEnv(o Options) *env {
 	}
 	if e.seg, e.segErr = xseg.Join(e.cfg.SegmentName); e.segErr == nil {
 		e.ports = e.seg.Ports()
+		rep, err := node.Status(e.cfg)
+		e.shared = err == nil && rep.InProcess
 	}
 	return e
 }

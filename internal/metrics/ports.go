@@ -44,8 +44,13 @@ func ports(out sink, cfg *config.Config, list []xseg.PortInfo) {
 	out.put(clients, float64(others))
 }
 
-// roles puts which roles are up, and what their processes use.
+// sharedRole stands for all roles of a node that share one process, in what is about the process.
+const sharedRole = "all"
+
+// roles puts which roles are up, and what their processes use: a process that several share once, so
+// that sums over roles stay right.
 func roles(out sink, cfg *config.Config, list []xseg.PortInfo) {
+	served := map[int][]string{} // by process
 	for i := range cfg.Roles {
 		r := &cfg.Roles[i]
 		pid, alive := 0, 0
@@ -57,8 +62,14 @@ func roles(out sink, cfg *config.Config, list []xseg.PortInfo) {
 		}
 		out.put(roleUp, boolean(alive >= wanted(r)), r.Name, r.Type)
 		if pid != 0 {
-			process(out, r.Name, pid)
+			served[pid] = append(served[pid], r.Name)
 		}
+	}
+	for pid, names := range served {
+		if len(names) > 1 {
+			names[0] = sharedRole
+		}
+		process(out, names[0], pid)
 	}
 }
 

@@ -89,9 +89,9 @@ func (e *LockedError) ExitCode() int { return exitBusy }
 type PeerError struct {
 	Role  string
 	What  string
-	State *os.ProcessState // nil: no process was started
-	Err   error            // why not
-	Log   []string         // the last lines that the process logged
+	State *os.ProcessState // nil: no process was started, or the role ran in this one
+	Err   error            // why not, or how it ended there
+	Log   []string         // the last lines that the role logged
 }
 
 func (e *PeerError) Error() string {
@@ -101,7 +101,7 @@ func (e *PeerError) Error() string {
 	return fmt.Sprintf("role %s: %s: %s", e.Role, e.What, e.State)
 }
 
-// Unwrap returns why no process was started.
+// Unwrap returns why no process was started, or how the role ended in this one.
 func (e *PeerError) Unwrap() error { return e.Err }
 
 // ExitCode passes the exit status of the process on, so that its reason isn't lost.

@@ -72,11 +72,15 @@ func (s *logSink) put(line []byte) {
 	}
 }
 
-// close waits a short while until what is queued is written.
+// close waits a short while until what is queued is written. A second call does nothing.
 func (s *logSink) close() {
 	s.mu.Lock()
+	closed := s.closed
 	s.closed = true
 	s.mu.Unlock()
+	if closed {
+		return
+	}
 	close(s.lines)
 	select {
 	case <-s.ended:
@@ -84,32 +88,48 @@ func (s *logSink) close() {
 	}
 }
 
-// prefixer cuts what a process writes into lines and puts its role before each. One goroutine.
+// prefixer cuts what a process writes into lines and puts its role before each. Safe for use by many
+// goroutines.
 type prefixer struct {
 	sink   *logSink
 	prefix string
-	part   []byte
-	tail   []string // the last lines, oldest first
+
+	mu   sync.Mutex
+	part []byte
+	tail []string // the last lines, oldest first
 }
 
 func (p *prefixer) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	n := len(b)
 	for len(b) > 0 {
 		line, rest, whole := bytes.Cut(b, []byte{'\n'})
 		p.part = append(p.part, line...)
 		b = rest
 		if whole || len(p.part) >= maxLogLine {
-			p.flush()
+			p.pass()
 		}
 	}
 	return n, nil
 }
 
-// last returns the last lines. Only after the end of the process.
-func (p *prefixer) last() []string { return slices.Clone(p.tail) }
+// last returns the last lines.
+func (p *prefixer) last() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.tail)
+}
 
 // flush passes on what has no end of line yet.
 func (p *prefixer) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pass()
+}
+
+// pass passes the line on that is in part. Precondition: mu is held.
+func (p *prefixer) pass() {
 	if len(p.part) == 0 {
 		return
 	}

@@ -28,7 +28,15 @@ type Options struct {
 	StopTimeout time.Duration
 	// Command returns the program and arguments that serve a role; nil = the installed ones.
 	Command func(cfg *config.Config, r *config.Role) ([]string, error)
+	// Host makes this process serve all roles itself, in place of a process for each: by type of
+	// role, what does. What would be a reason to kill such a process is one to end this one.
+	Host map[string]Serve
+
+	exit func(status int) // os.Exit, but in tests
 }
+
+// Serve serves a role until ctx ends; see peer.WithHost and peer.Replaced.
+type Serve func(ctx context.Context, cfg *config.Config, role string) error
 
 // Tuning.
 const (
@@ -50,6 +58,9 @@ func (o *Options) fill() {
 	}
 	if o.Ready == nil {
 		o.Ready = func(string) {}
+	}
+	if o.exit == nil {
+		o.exit = os.Exit
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *peer) run() {
 	defer p.store.close()
 	var delay backoff
 	for starts := 0; !p.stopping(); starts++ {
-		proc, err := p.s.spawn(p)
+		proc, err := p.s.begin(p)
 		var served time.Duration
 		if err == nil {
 			served = p.follow(proc, starts > 0)
@@ -100,13 +100,12 @@ func (p *peer) ended(proc *process, wasReady bool) {
 	if !forGood && (p.order == nil || p.order.stopped) {
 		return
 	}
-	state := proc.cmd.ProcessState
-	sig := state.Sys().(syscall.WaitStatus).Signal()
-	clean := state.Success() || (!wasReady && (sig == syscall.SIGTERM || sig == daemon.ReplaceSignal))
+	e := &proc.ended
+	clean := e.clean || (!wasReady && (e.signal == syscall.SIGTERM || e.signal == daemon.ReplaceSignal))
 	if forGood && !clean {
 		p.err = p.failure("did not stop cleanly", proc, nil)
 	}
-	attrs := []any{"role", p.role.Name, "pid", proc.pid(), "state", state.String()}
+	attrs := append([]any{"role", p.role.Name, "pid", proc.pid()}, e.attrs()...)
 	if !clean {
 		p.s.log.Warn("peer did not stop cleanly", attrs...)
 		return
@@ -117,8 +116,10 @@ func (p *peer) ended(proc *process, wasReady bool) {
 func (p *peer) failure(what string, proc *process, err error) error {
 	e := &PeerError{Role: p.role.Name, What: what, Err: err}
 	if proc != nil {
-		e.State = proc.cmd.ProcessState
-		e.Log = proc.out.last()
+		e.State, e.Log = proc.ended.state, proc.out.last()
+		if e.State == nil {
+			e.Err = proc.ended.err
+		}
 	}
 	return e
 }
@@ -129,8 +130,7 @@ func (p *peer) tellDeath(proc *process, err error, served, wait time.Duration) {
 		p.s.log.Error("peer can't be started", append(attrs, "error", err)...)
 		return
 	}
-	state := proc.cmd.ProcessState
-	attrs = append(attrs, "pid", proc.pid(), "state", state.String(), "status", state.ExitCode())
+	attrs = append(append(attrs, "pid", proc.pid()), proc.ended.attrs()...)
 	p.s.log.Warn("peer has died", attrs...)
 }
 

@@ -3,7 +3,6 @@ package node
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -37,15 +36,6 @@ func (f *forker) start(cmd *exec.Cmd) error {
 // close ends the thread, and with it every child that is left.
 func (f *forker) close() { close(f.work) }
 
-// process is one run of a role's program.
-type process struct {
-	cmd     *exec.Cmd
-	notify  *notify
-	out     *prefixer
-	started time.Time
-	exited  chan struct{} // closed when it was reaped and its output is in the log
-}
-
 // socketName is the name under which a listening socket is passed on.
 const socketName = "nbd"
 
@@ -53,37 +43,39 @@ const socketName = "nbd"
 // it started could hold the pipe open).
 const outputDelay = time.Second
 
+// child is a process of a role's own.
+type child struct{ cmd *exec.Cmd }
+
 // spawn starts the program of a role.
-func (s *supervisor) spawn(r *peer) (*process, error) {
+func (s *supervisor) spawn(r *peer, p *process) error {
 	argv, err := s.opts.Command(s.cfg, r.role)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	path := filepath.Join(s.cfg.RuntimeDir, notifyPrefix+strconv.FormatInt(s.spawns.Add(1), 10))
-	n, err := newNotify(path, r.store, s.log.With("role", r.role.Name))
-	if err != nil {
-		return nil, err
-	}
-	out := &prefixer{sink: s.sink, prefix: "role=" + r.role.Name + " "}
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...), notify: n, out: out, exited: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = out, out // equal writers share one pipe, so lines keep their order
-	p.cmd.WaitDelay = outputDelay
-	p.cmd.Env = peerEnv(n.path, s.opts.Watchdog)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = p.out, p.out // equal writers share one pipe, so lines keep their order
+	cmd.WaitDelay = outputDelay
+	cmd.Env = peerEnv(p.notify.path, s.opts.Watchdog)
 	// A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which stops the
 	// peers in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	err = r.store.use(func(stored []storedFD) error {
-		pass(p.cmd, s.sockets[r.role.Name], stored)
+		pass(cmd, s.sockets[r.role.Name], stored)
 		p.started = time.Now()
-		return s.forker.start(p.cmd)
+		return s.forker.start(cmd)
 	})
-	p.cmd.ExtraFiles = nil // some are the store's, which may close them now
+	cmd.ExtraFiles = nil // some are the store's, which may close them now
 	if err != nil {
-		n.close()
-		return nil, err
+		return err
 	}
-	go p.wait()
-	return p, nil
+	c := &child{cmd}
+	p.body = c
+	go func() {
+		// The state that Wait leaves in cmd says all; its error only repeats it.
+		_ = cmd.Wait()
+		p.end(c.ending())
+	}()
+	return nil
 }
 
 // pass gives a process descriptors in the way of socket activation: the listening socket first,
@@ -105,27 +97,19 @@ func pass(cmd *exec.Cmd, socket *os.File, stored []storedFD) {
 	}
 }
 
-func (p *process) wait() {
-	// The state that Wait leaves in cmd says all; its error only repeats it.
-	_ = p.cmd.Wait()
-	p.out.flush()
-	p.notify.close()
-	close(p.exited)
-}
-
-// wasKilled says whether a process that has ended was ended by SIGKILL. nil: none was started.
-func wasKilled(p *process) bool {
-	if p == nil || p.cmd.ProcessState == nil {
-		return false
-	}
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
-}
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
+func (c *child) pid() int { return c.cmd.Process.Pid }
 
 // signal fails only if the process has ended already.
-func (p *process) signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
+func (c *child) signal(sig syscall.Signal) { _ = c.cmd.Process.Signal(sig) }
+
+func (c *child) ending() ending {
+	state := c.cmd.ProcessState
+	e := ending{state: state, clean: state.Success()}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		e.signal = status.Signal()
+	}
+	return e
+}
 
 // peerEnv is the supervisor's own environment, less what its own supervisor may have put there.
 func peerEnv(socket string, watchdog time.Duration) []string {

@@ -12,6 +12,7 @@ import (
 type Report struct {
 	Running    bool         `json:"running"`    // the segment is there and every role runs
 	Supervisor int          `json:"supervisor"` // pid of `archipelago run`; 0 = none
+	InProcess  bool         `json:"in_process"` // the roles run in the supervisor's process
 	Segment    string       `json:"segment"`
 	Joined     bool         `json:"segment_present"`
 	Ports      int          `json:"segment_ports"`
@@ -59,6 +60,7 @@ func Status(cfg *config.Config) (*Report, error) {
 		r := roleReport(&cfg.Roles[i], ports)
 		rep.Roles = append(rep.Roles, r)
 		rep.Running = rep.Running && r.State == StateRunning
+		rep.InProcess = rep.InProcess || r.PID != 0 && r.PID == rep.Supervisor
 	}
 	for _, p := range ports {
 		if p.Alive && roleOfPort(cfg, int(p.No)) == nil {

@@ -40,14 +40,23 @@ func (s *supervisor) run(ctx context.Context) error {
 	if err := s.listenAll(); err != nil {
 		return errors.Join(err, s.closeSockets())
 	}
-	s.forker = newForker()
+	leave := s.settle()
 	err := s.startAll(ctx)
 	if err == nil {
 		err = s.serve(ctx)
 	}
 	err = errors.Join(err, s.stopAll())
-	s.forker.close()
+	leave()
 	return errors.Join(err, s.closeSockets())
+}
+
+// settle prepares this process for the way in which roles run, until leave is called.
+func (s *supervisor) settle() (leave func()) {
+	if s.opts.Host != nil {
+		return s.shareProcess()
+	}
+	s.forker = newForker()
+	return s.forker.close
 }
 
 // serve is the life of a node that has started.

@@ -15,7 +15,7 @@ import (
 
 // Run serves a role of type file_blocker until ctx ends: that is a clean stop, and no error.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
-	p, err := peer.Join(cfg, role)
+	p, err := peer.Join(ctx, cfg, role)
 	if err != nil {
 		return err
 	}

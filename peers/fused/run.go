@@ -18,7 +18,7 @@ const bufferBytes = 64 << 20
 
 // Run shows the volumes of the node until ctx ends.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
-	p, err := peer.Join(cfg, role)
+	p, err := peer.Join(ctx, cfg, role)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ const (
 // a killed process leaves them, and their clients push them again to the successor. For that the
 // port stays bound, on a loop that runs on, until the process ends: the caller MUST end it.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
-	p, err := peer.Join(cfg, role)
+	p, err := peer.Join(ctx, cfg, role)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"syscall"
 
 	"archipelago/internal/config"
@@ -16,7 +15,7 @@ import (
 
 // Run serves the volumes of the node until ctx ends.
 func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
-	p, err := peer.Join(cfg, role)
+	p, err := peer.Join(ctx, cfg, role)
 	if err != nil {
 		return err
 	}
@@ -45,16 +44,16 @@ func Run(ctx context.Context, cfg *config.Config, role string) (err error) {
 // service manager's hands before a byte of them is read: what comes after a crash must not be
 // answered by the old state.
 func takeOver(p *peer.Peer, srv *Server) (*net.UnixListener, error) {
-	passed := peer.StoredFDs()
-	keeper := Keeper(peer.StoreFDs)
-	if os.Getenv("NOTIFY_SOCKET") == "" {
+	passed := p.StoredFDs()
+	keeper := Keeper(p.StoreFDs)
+	if !p.KeepsFDs() {
 		keeper = nil
 	}
 	for _, name := range []string{stateName, clientsName} {
 		if len(passed[name]) == 0 {
 			continue
 		}
-		if err := peer.RemoveFDs(name); err != nil {
+		if err := p.RemoveFDs(name); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +113,7 @@ func serve(ctx context.Context, p *peer.Peer, srv *Server, ln *net.UnixListener,
 		},
 		Stopping: func() {
 			if peer.Replaced(ctx) {
-				srv.KeepClients(peer.StoreFDs)
+				srv.KeepClients(p.StoreFDs)
 			}
 			stop()
 			served <- <-served // waits; the result is for below

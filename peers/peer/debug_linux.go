@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -10,11 +11,13 @@ import (
 	"syscall"
 )
 
-// DebugSignal makes a peer log what it uses, and at log level 3 the stacks of its goroutines.
+// DebugSignal makes a peer log what its process uses, and at log level 3 the stacks of its
+// goroutines.
 const DebugSignal = syscall.SIGUSR2
 
-// watchDebug answers DebugSignal until the function that it returns is called.
-func (p *Peer) watchDebug() (stop func()) {
+// WatchDebug answers DebugSignal until the function that it returns is called. Stacks go to w as they
+// are. Peer.Serve does it, but in a process that roles share, where it is for whoever runs them.
+func WatchDebug(log *slog.Logger, w io.Writer) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, DebugSignal)
 	done := make(chan struct{})
@@ -22,7 +25,7 @@ func (p *Peer) watchDebug() (stop func()) {
 		for {
 			select {
 			case <-signals:
-				p.logUse()
+				logUse(log, w)
 			case <-done:
 				return
 			}
@@ -34,15 +37,20 @@ func (p *Peer) watchDebug() (stop func()) {
 	}
 }
 
-func (p *Peer) logUse() {
+func logUse(log *slog.Logger, w io.Writer) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	p.Log.Warn("use", "pid", os.Getpid(), "goroutines", runtime.NumGoroutine(), "descriptors", openFiles(),
+	log.Warn("use", "pid", os.Getpid(), "goroutines", runtime.NumGoroutine(), "descriptors", openFiles(),
 		"heap_bytes", m.HeapAlloc, "memory_bytes", m.Sys)
-	if p.Log.Enabled(context.Background(), slog.LevelDebug) {
-		// To standard error as it is: it has hundreds of lines.
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		WriteStacks(w)
 	}
+}
+
+// WriteStacks writes the stacks of all goroutines as they are: hundreds of lines.
+func WriteStacks(w io.Writer) {
+	// A log that can't be written has nowhere to say so.
+	_ = pprof.Lookup("goroutine").WriteTo(w, 1)
 }
 
 // openFiles counts the descriptors of this process; -1 without /proc.

@@ -35,11 +35,16 @@ const (
 // SyscallConn: os.File.Fd makes the open file blocking, for the successor, too). It returns when the
 // manager has them, within seconds; not to be called on a loop. A stored duplicate keeps a socket
 // open: RemoveFDs, or the client never sees its end. ErrNoStore if nobody keeps descriptors.
-func StoreFDs(name string, fds ...int) error {
+func StoreFDs(name string, fds ...int) error { return managerOfProcess().storeFDs(name, fds) }
+
+// StoreFDs is the function of that name, for the role.
+func (p *Peer) StoreFDs(name string, fds ...int) error { return p.manager.storeFDs(name, fds) }
+
+func (m manager) storeFDs(name string, fds []int) error {
 	if err := CheckFDName(name); err != nil {
 		return err
 	}
-	n, err := dialStore()
+	n, err := m.dialStore()
 	if err != nil {
 		return fmt.Errorf("store descriptors %s: %w", name, err)
 	}
@@ -57,11 +62,16 @@ func StoreFDs(name string, fds ...int) error {
 
 // RemoveFDs makes the service manager drop all descriptors of that name that it keeps for this
 // role. It doesn't wait until that has happened. ErrNoStore if nobody keeps descriptors.
-func RemoveFDs(name string) error {
+func RemoveFDs(name string) error { return managerOfProcess().removeFDs(name) }
+
+// RemoveFDs is the function of that name, for the role.
+func (p *Peer) RemoveFDs(name string) error { return p.manager.removeFDs(name) }
+
+func (m manager) removeFDs(name string) error {
 	if err := CheckFDName(name); err != nil {
 		return err
 	}
-	n, err := dialStore()
+	n, err := m.dialStore()
 	if err != nil {
 		return fmt.Errorf("remove descriptors %s: %w", name, err)
 	}
@@ -92,6 +102,17 @@ func StoredFDs() map[string][]*os.File {
 	}
 	return files
 }
+
+// StoredFDs is the function of that name, for the role.
+func (p *Peer) StoredFDs() map[string][]*os.File {
+	if p.host != nil {
+		return p.host.take()
+	}
+	return StoredFDs()
+}
+
+// KeepsFDs says whether there is a service manager that may keep descriptors.
+func (p *Peer) KeepsFDs() bool { return p.manager.socket != "" }
 
 // maxPassed bounds what is believed of LISTEN_FDS.
 const maxPassed = 4096
@@ -130,9 +151,9 @@ func CheckFDName(name string) error {
 	return nil
 }
 
-// dialStore is dialNotify for those who can't do without.
-func dialStore() (*notifier, error) {
-	n, err := dialNotify()
+// dialStore is dial for those who can't do without.
+func (m manager) dialStore() (*notifier, error) {
+	n, err := m.dial()
 	if err != nil {
 		return nil, err
 	}

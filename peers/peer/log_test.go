@@ -184,8 +184,7 @@ func FuzzJournalField(f *testing.F) {
 func TestDebugSignal(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
-	p := &Peer{Log: NewLog(w, 1, "vlmcd")}
-	defer p.watchDebug()()
+	defer WatchDebug(NewLog(w, 1, "vlmcd"), w)()
 	if err := syscall.Kill(os.Getpid(), DebugSignal); err != nil {
 		t.Fatal(err)
 	}

@@ -4,13 +4,14 @@
 //
 // A daemon joins, makes its loops, binds its ports, serves, and leaves:
 //
-//	p, err := peer.Join(cfg, role)
+//	p, err := peer.Join(ctx, cfg, role)
 //	defer p.Leave()
 //	loop, err := p.NewLoop()
 //	port, err := loop.Bind(ctx, …)
 //	return p.Serve(ctx, peer.Hooks{})
 //
-// Signals are the program's: it ends ctx on SIGTERM and SIGINT.
+// Signals are the program's: it ends ctx on SIGTERM and SIGINT. A role may share its process with
+// others: then ctx carries a Host.
 package peer
 
 import (
@@ -32,11 +33,17 @@ type Peer struct {
 	Log     *slog.Logger
 	Segment *xseg.Segment
 
+	host    *Host // nil: the process serves this role alone
+	manager manager
+
+	mu    sync.Mutex // held while it leaves
 	loops []*xseg.Loop
+	left  chan struct{} // closed when it has left
 }
 
-// Join joins the segment for a role. xseg.ErrNoSegment if the node isn't running.
-func Join(cfg *config.Config, role string) (*Peer, error) {
+// Join joins the segment for a role. ctx tells by WithHost what is around it, and doesn't end it.
+// xseg.ErrNoSegment if the node isn't running.
+func Join(ctx context.Context, cfg *config.Config, role string) (*Peer, error) {
 	r := cfg.Role(role)
 	if r == nil {
 		return nil, fmt.Errorf("no role %q in the configuration", role)
@@ -45,9 +52,15 @@ func Join(cfg *config.Config, role string) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("role %s: join segment %s: %w", role, cfg.SegmentName, err)
 	}
-	log := NewLog(os.Stderr, r.LogLevel, role)
-	slog.SetDefault(log) // what package xseg has to say is the role's
-	return &Peer{Config: cfg, Role: r, Log: log, Segment: seg}, nil
+	p := &Peer{Config: cfg, Role: r, Segment: seg, host: hostOf(ctx), left: make(chan struct{})}
+	if p.host != nil {
+		p.Log, p.manager = NewLog(p.host.Log, r.LogLevel, role), p.host.manager()
+		p.host.add(p)
+		return p, nil
+	}
+	p.Log, p.manager = NewLog(os.Stderr, r.LogLevel, role), managerOfProcess()
+	slog.SetDefault(p.Log) // what package xseg has to say is the role's
+	return p, nil
 }
 
 // NewLoop makes a loop, which Serve runs and Leave closes. Before Serve.
@@ -59,6 +72,8 @@ func (p *Peer) NewLoopWith(opts xseg.LoopOptions) (*xseg.Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("role %s: make a loop: %w", p.Role.Name, err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.loops = append(p.loops, l)
 	return l, nil
 }
@@ -66,12 +81,30 @@ func (p *Peer) NewLoopWith(opts xseg.LoopOptions) (*xseg.Loop, error) {
 // Leave closes the loops, which gives their ports back, and leaves the segment. After Serve, or
 // instead of it.
 func (p *Peer) Leave() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(p.left)
 	var errs []error
 	for _, l := range p.loops {
 		errs = append(errs, l.Close())
 	}
 	errs = append(errs, p.Segment.Leave())
 	return errors.Join(errs...)
+}
+
+// abandon ends the loops of a peer that hasn't left yet, whatever requests they hold: Serve returns,
+// and the peer leaves.
+func (p *Peer) abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.left:
+		return // the memory that loops are woken by is gone
+	default:
+	}
+	for _, l := range p.loops {
+		l.Abandon()
+	}
 }
 
 // Hooks are a daemon's own parts of Serve. Any may be nil.
@@ -87,12 +120,14 @@ type Hooks struct {
 // Serve runs the loops until ctx ends or one of them fails: then they take no new requests, answer
 // those that they have received, and Serve returns. A stop by ctx is no error. Call once.
 func (p *Peer) Serve(ctx context.Context, hooks Hooks) error {
-	notify, err := dialNotify()
+	notify, err := p.manager.dial()
 	if err != nil {
 		return fmt.Errorf("role %s: %w", p.Role.Name, err)
 	}
 	defer notify.close()
-	defer p.watchDebug()()
+	if p.host == nil {
+		defer WatchDebug(p.Log, os.Stderr)()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 

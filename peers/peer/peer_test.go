@@ -70,7 +70,7 @@ func (m *manager) expect(want string) {
 func join(t *testing.T) (*peer.Peer, *xseg.Loop) {
 	node := xsegtest.NewSized(t, 64, 16)
 	cfg := &config.Config{SegmentName: node.Name, Roles: []config.Role{{Name: "one", LogLevel: 0}}}
-	p, err := peer.Join(cfg, "one")
+	p, err := peer.Join(t.Context(), cfg, "one")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +216,10 @@ func TestDrain(t *testing.T) {
 
 func TestJoinErrors(t *testing.T) {
 	cfg := &config.Config{SegmentName: "no-such-segment", Roles: []config.Role{{Name: "one"}}}
-	if _, err := peer.Join(cfg, "one"); !errors.Is(err, xseg.ErrNoSegment) || !strings.Contains(err.Error(), "no-such-segment") {
+	if _, err := peer.Join(t.Context(), cfg, "one"); !errors.Is(err, xseg.ErrNoSegment) || !strings.Contains(err.Error(), "no-such-segment") {
 		t.Errorf("no segment: %v", err)
 	}
-	if _, err := peer.Join(cfg, "two"); err == nil || !strings.Contains(err.Error(), "two") {
+	if _, err := peer.Join(t.Context(), cfg, "two"); err == nil || !strings.Contains(err.Error(), "two") {
 		t.Errorf("no role: %v", err)
 	}
 }

@@ -27,7 +27,7 @@ const mapperBuffers = 4 << 20
 // killed process leaves them, and their clients push them again to the successor. For that the
 // ports stay bound, on loops that run on, until the process ends: the caller MUST end it.
 func Run(ctx context.Context, cfg *config.Config, role string) error {
-	p, err := peer.Join(cfg, role)
+	p, err := peer.Join(ctx, cfg, role)
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
-
-	"archipelago/internal/config"
-	"archipelago/xseg"
 )
 
 // idleNode runs a whole node that nobody uses, and tells what its processes use meanwhile.
@@ -28,7 +21,7 @@ func idleNode(ctx context.Context, o *options) (markdown string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	n, err := startNode(ctx, program, dir)
+	n, err := startNode(ctx, program, dir, variant{})
 	if err != nil {
 		return "", err
 	}
@@ -99,69 +92,6 @@ func usages(list []named) ([]usage, error) {
 		all = append(all, u)
 	}
 	return all, nil
-}
-
-// node is a running `archipelago run`.
-type node struct {
-	cmd *exec.Cmd
-	dir string
-}
-
-func startNode(ctx context.Context, program, dir string) (*node, error) {
-	n := &node{dir: filepath.Join(dir, "node")}
-	// The segment and its sockets are where this process looks for them, too.
-	if err := os.Setenv("XDG_RUNTIME_DIR", dir); err != nil {
-		return nil, err
-	}
-	n.cmd = exec.CommandContext(ctx, program, "run", "-d", n.dir)
-	n.cmd.Cancel = func() error { return n.cmd.Process.Signal(syscall.SIGTERM) }
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	n.cmd.Stderr = log
-	out, err := n.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := n.cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "ready:") {
-		text, _ := os.ReadFile(log.Name())
-		return nil, errors.Join(fmt.Errorf("the node said %q, and logged: %s", line, text), n.stop())
-	}
-	return n, nil
-}
-
-func (n *node) stop() error {
-	_ = n.cmd.Process.Signal(syscall.SIGTERM)
-	if err := n.cmd.Wait(); err != nil {
-		return fmt.Errorf("stop of the node: %w", err)
-	}
-	return nil
-}
-
-// processes returns the supervisor and who holds a port.
-func (n *node) processes() ([]named, error) {
-	cfg, err := config.ForDir(n.dir)
-	if err != nil {
-		return nil, err
-	}
-	seg, err := xseg.Join(cfg.SegmentName)
-	if err != nil {
-		return nil, err
-	}
-	defer seg.Leave()
-	list := []named{{"supervisor", n.cmd.Process.Pid}}
-	for _, p := range seg.Ports() {
-		if p.Alive {
-			list = append(list, named{p.Role, p.PID})
-		}
-	}
-	return list, nil
 }
 
 // sleep waits, unless ctx ends.

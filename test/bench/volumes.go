@@ -29,7 +29,7 @@ func parseVolumes(args []string) (*volumesOptions, error) {
 	o := volumesOptions{size: 512 << 20, open: 100}
 	flags := flag.NewFlagSet("bench volumes", flag.ContinueOnError)
 	flags.StringVar(&o.bin, "bin", "bin", "directory of the project's commands")
-	flags.StringVar(&o.dir, "dir", os.TempDir(), "directory on the file system to measure; needs 4 GiB")
+	flags.StringVar(&o.dir, "dir", os.TempDir(), "directory on the file system to measure; needs 6 GiB")
 	flags.StringVar(&o.out, "o", "docs/benchmarks.md", "document to write into, between its markers; empty = none")
 	flags.StringVar(&o.plot, "plot", "docs/benchmarks.svg", "picture to draw; empty = none")
 	flags.IntVar(&o.rounds, "rounds", 5, "measurements of each side")

@@ -18,7 +18,7 @@ func idleVolumes(ctx context.Context, o *volumesOptions) (markdown string, err e
 		return "", err
 	}
 	defer func() { err = errors.Join(err, d.remove()) }()
-	n, err := startNode(ctx, filepath.Join(o.bin, "archipelago"), d.path)
+	n, err := startNode(ctx, filepath.Join(o.bin, "archipelago"), d.path, variant{})
 	if err != nil {
 		return "", err
 	}

@@ -74,18 +74,19 @@ func (r result) rate(row *volumeRow) float64 {
 
 // cpu is the processor time of a server per request, in µs.
 func (m *measured) cpu(server string) float64 {
-	return m.micros(server, func(r result) time.Duration { return r.cpu })
+	return medianMicros(m.results[server], func(r result) time.Duration { return r.cpu })
 }
 
 // client is the same of its client.
 func (m *measured) client(server string) float64 {
-	return m.micros(server, func(r result) time.Duration { return r.fio })
+	return medianMicros(m.results[server], func(r result) time.Duration { return r.fio })
 }
 
-func (m *measured) micros(server string, of func(result) time.Duration) float64 {
+// medianMicros is the median of a time of results, in µs; 0 without any.
+func medianMicros(results []result, of func(result) time.Duration) float64 {
 	var list []float64
-	for _, r := range m.results[server] {
-		list = append(list, float64(of(r))/1e3)
+	for _, r := range results {
+		list = append(list, float64(of(r))/float64(time.Microsecond))
 	}
 	return median(list)
 }
@@ -96,7 +97,7 @@ func volumeRows(ctx context.Context, o *volumesOptions) (markdown string, err er
 		return "", err
 	}
 	defer func() { err = errors.Join(err, d.remove()) }()
-	ours, err := newArchipelago(ctx, o, d)
+	ours, err := newArchipelago(ctx, o, d, variant{})
 	if err != nil {
 		return "", err
 	}

@@ -8,11 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	"archipelago/internal/config"
 )
 
 // state is what a volume is like when a measurement begins.
@@ -88,7 +87,7 @@ func run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// archipelagoServer is a node with a process per role.
+// archipelagoServer is a node.
 type archipelagoServer struct {
 	bin   string
 	node  *node
@@ -97,8 +96,8 @@ type archipelagoServer struct {
 	count int // of volumes made
 }
 
-func newArchipelago(ctx context.Context, o *volumesOptions, d *benchDir) (*archipelagoServer, error) {
-	n, err := startNode(ctx, filepath.Join(o.bin, "archipelago"), d.path)
+func newArchipelago(ctx context.Context, o *volumesOptions, d *benchDir, v variant) (*archipelagoServer, error) {
+	n, err := startNode(ctx, filepath.Join(o.bin, "archipelago"), d.path, v)
 	if err != nil {
 		return nil, err
 	}
@@ -121,22 +120,8 @@ func newArchipelago(ctx context.Context, o *volumesOptions, d *benchDir) (*archi
 	return s, nil
 }
 
-// nbdSocket returns the path of the node's NBD socket.
-func (n *node) nbdSocket() (string, error) {
-	cfg, err := config.ForDir(n.dir)
-	if err != nil {
-		return "", err
-	}
-	for _, r := range cfg.Roles {
-		if r.Type == config.TypeNBD {
-			return r.Socket, nil
-		}
-	}
-	return "", errors.New("the node has no NBD server")
-}
-
 func (s *archipelagoServer) vlmc(ctx context.Context, args ...string) error {
-	return run(ctx, filepath.Join(s.bin, "vlmc"), append([]string{"-d", s.node.dir}, args...)...)
+	return run(ctx, filepath.Join(s.bin, "vlmc"), slices.Concat(s.node.source, args)...)
 }
 
 func (s *archipelagoServer) name() string { return "archipelago" }
@@ -147,7 +132,7 @@ func (s *archipelagoServer) uri(volume string) string {
 
 func (s *archipelagoServer) open(ctx context.Context, st state) (*export, error) {
 	e := &export{uri: s.uri("full"), pids: s.procs, close: func() error { return nil },
-		files: []string{filepath.Join(s.node.dir, "blocks")}}
+		files: s.node.cached()}
 	if st == full {
 		return e, nil
 	}

@@ -100,15 +100,19 @@ func (l *lockedBuffer) String() string {
 }
 
 func nodeStart(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 1 {
-		ts.Fatalf("usage: node-start [DIR]")
+	flags := 0
+	for flags < len(args) && strings.HasPrefix(args[flags], "-") {
+		flags++
+	}
+	if neg || len(args) > flags+1 {
+		ts.Fatalf("usage: node-start [FLAG …] [DIR]")
 	}
 	s := ts.Value("node").(*server)
 	s.dir = ts.MkAbs("node")
-	if len(args) == 1 {
-		s.dir = ts.MkAbs(args[0])
+	if len(args) > flags {
+		s.dir = ts.MkAbs(args[flags])
 	}
-	s.cmd = exec.Command("archipelago", "run", "-d", s.dir)
+	s.cmd = exec.Command("archipelago", append([]string{"run", "-d", s.dir}, args[:flags]...)...)
 	if path, err := lookPath(ts, "archipelago"); err == nil {
 		s.cmd.Path, s.cmd.Err = path, nil
 	}

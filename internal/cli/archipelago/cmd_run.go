@@ -15,9 +15,9 @@ import (
 	"archipelago/internal/node"
 )
 
-func newRunCommand(app *cli.App) *cobra.Command {
+func newRunCommand(app *cli.App, roles map[string]node.Serve) *cobra.Command {
 	var opts node.Options
-	var fuse bool
+	var fuse, inProcess bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a node in the foreground",
@@ -26,16 +26,24 @@ func newRunCommand(app *cli.App) *cobra.Command {
 			"nor a configuration file is needed.\n\n" +
 			"When the node is ready a line is printed: \"ready:\" and the URI of its NBD socket. Logs go\n" +
 			"to standard error. A second signal ends the stop at once by killing all processes; what\n" +
-			"wasn't flushed then is lost only if the machine goes down before the next run.",
+			"wasn't flushed then is lost only if the machine goes down before the next run.\n\n" +
+			"With --in-process all roles run in this one process, and meet in the segment as ever. One that\n" +
+			"fails is started again; one that crashes or hangs takes the whole node with it.",
 		Example: "  archipelago run -d /tmp/node",
 		Args:    cli.Args(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return run(cmd, app, opts, fuse) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if inProcess {
+				opts.Host = roles
+			}
+			return run(cmd, app, opts, fuse)
+		},
 	}
 	cmd.Flags().DurationVar(&opts.Watchdog, "watchdog", node.DefaultWatchdog,
-		"kill a peer that is silent for this long; negative: never")
+		"kill a peer that is silent for this long (with --in-process the node); negative: never")
 	cmd.Flags().DurationVar(&opts.StopTimeout, "stop-timeout", node.DefaultStopTimeout,
 		"kill a peer that takes longer to stop")
 	cmd.Flags().BoolVar(&fuse, "fuse", false, "with -d: show volumes as files, too (see docs/devices.md)")
+	cmd.Flags().BoolVar(&inProcess, "in-process", false, "run all roles in this process, not in one each")
 	return cmd
 }
 

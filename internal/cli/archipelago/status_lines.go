@@ -93,15 +93,18 @@ func (r *roleStatus) line(p painter) string {
 	if !running {
 		return row(r.Role, p.state(state, false), r.Detail)
 	}
-	restarts, memory := "-", "-"
+	restarts, memory, since := "-", "-", "-"
+	if !r.Since.IsZero() {
+		since = age(time.Since(r.Since))
+	}
 	if r.Restarts >= 0 {
 		restarts = screen.ShortCount(uint64(r.Restarts))
 	}
 	if r.Memory >= 0 {
 		memory = screen.ShortBytes(float64(r.Memory))
 	}
-	return row(r.Role, p.state(state, r.Detail == ""), fmt.Sprintf(roleFormat, r.PID,
-		age(time.Since(r.Since)), restarts, memory, screen.ShortRate(r.PerSecond)))
+	return row(r.Role, p.state(state, r.Detail == ""), fmt.Sprintf(roleFormat, r.PID, since,
+		restarts, memory, screen.ShortRate(r.PerSecond)))
 }
 
 func (v *statusView) restLines(p painter) []string {
@@ -154,6 +157,10 @@ func (v *statusView) leaseText(p painter) string {
 func (v *statusView) managerText() string {
 	switch v.Manager {
 	case "run":
+		if v.InProcess {
+			return fmt.Sprintf("archipelago run --in-process, pid %d, memory %s", v.Supervisor,
+				screen.ShortBytes(float64(v.Memory)))
+		}
 		return fmt.Sprintf("archipelago run, pid %d", v.Supervisor)
 	case "":
 		if v.Joined {

@@ -28,6 +28,9 @@ func look(ctx context.Context, cfg *config.Config) (*statusView, error) {
 	for _, r := range rep.Roles {
 		v.Peers = append(v.Peers, lookRole(r))
 	}
+	if v.InProcess {
+		v.shareProcess()
+	}
 	v.note("segment", v.lookSegment())
 	v.note("restarts", v.askManager(ctx, cfg))
 	v.Modules = kernelModules()
@@ -59,6 +62,17 @@ func lookRole(r node.RoleReport) roleStatus {
 		s.Since, s.Memory = p.since, p.memory
 	}
 	return s
+}
+
+// shareProcess tells once what is of the process that all roles share: it is no role's own.
+func (v *statusView) shareProcess() {
+	for i := range v.Peers {
+		p := &v.Peers[i]
+		if p.PID == v.Supervisor {
+			v.Memory = max(v.Memory, p.Memory)
+			p.Memory, p.Since = -1, time.Time{}
+		}
+	}
 }
 
 func (v *statusView) lookSegment() error {
@@ -115,6 +129,9 @@ func (v *statusView) askSupervisor(ctx context.Context, cfg *config.Config) erro
 		for i := range v.Peers {
 			if p := &v.Peers[i]; p.Role == known.Role {
 				p.Restarts = known.Restarts
+				if v.InProcess {
+					p.Since = known.Since.Round(time.Second)
+				}
 				if !known.Ready {
 					p.Detail = string(known.State)
 				}

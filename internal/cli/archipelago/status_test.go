@@ -64,6 +64,25 @@ func TestStatusLines(t *testing.T) {
 	}
 }
 
+// TestSharedProcess: what all roles share is told once.
+func TestSharedProcess(t *testing.T) {
+	v := busyNode()
+	v.Manager, v.Supervisor, v.InProcess = "run", v.Peers[0].PID, true
+	v.shareProcess()
+	text := strings.Join(v.lines(false), "\n") + "\n"
+	for _, want := range []string{
+		"\nblockerb               running                4194304       - 123k      -   1.2M\n",
+		"\nrun by                 archipelago run --in-process, pid 4194304, memory 1023M\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if v.Memory != 1023<<20 || v.Peers[0].Memory != -1 {
+		t.Errorf("memory %d, of a role %d", v.Memory, v.Peers[0].Memory)
+	}
+}
+
 // TestColoursTakeNoRoom: on a terminal the same text stands at the same place.
 func TestColoursTakeNoRoom(t *testing.T) {
 	v := busyNode()

@@ -11,7 +11,8 @@ import (
 // changed.
 type statusView struct {
 	node.Report
-	Manager     string           `json:"manager"` // systemd, run, or "" where neither runs the node
+	Manager     string           `json:"manager"`                // systemd, run, or "" where neither runs the node
+	Memory      int64            `json:"memory_bytes,omitempty"` // of the one process that all roles share
 	SegmentUsed int64            `json:"segment_used_bytes"`
 	Lease       *leaseStatus     `json:"lease,omitempty"` // none: it never ends
 	Seconds     float64          `json:"seconds"`         // that rates are of; 0: none are known
@@ -27,9 +28,9 @@ type statusView struct {
 type roleStatus struct {
 	node.RoleReport
 	Detail      string    `json:"detail,omitempty"` // what else is known of its state
-	Since       time.Time `json:"since,omitzero"`   // when its process began
+	Since       time.Time `json:"since,omitzero"`   // when its process began; if it has none of its own, its state
 	Restarts    int       `json:"restarts"`         // after a death; -1 = not known
-	Memory      int64     `json:"memory_bytes"`     // of its own, without the segment; -1 = not known
+	Memory      int64     `json:"memory_bytes"`     // of its own, without the segment; -1 = not known, or shared
 	PerSecond   float64   `json:"requests_per_s"`
 	CgroupBytes int64     `json:"cgroup_bytes,omitempty"` // as its unit counts it, page cache included
 }

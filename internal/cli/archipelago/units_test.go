@@ -81,7 +81,7 @@ func (u *testUnits) setAll(active string) {
 // command runs archipelago; it returns what was printed, and the exit status.
 func (u *testUnits) command(args ...string) (stdout, stderr string, code int) {
 	u.t.Helper()
-	root := New()
+	root := New(nil)
 	var out, errOut bytes.Buffer
 	root.SetArgs(append([]string{"-c", u.conf}, args...))
 	root.SetOut(&out)
@@ -351,7 +351,7 @@ func TestStartInterrupted(t *testing.T) {
 		u.double.Await(4) // modules, segment, blockerb, blockerm
 		cancel()
 	}()
-	root := New()
+	root := New(nil)
 	var out, errOut bytes.Buffer
 	root.SetArgs([]string{"-c", u.conf, "start"})
 	root.SetOut(&out)

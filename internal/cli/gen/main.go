@@ -60,7 +60,7 @@ func generate(out, tree string) error {
 func programs(tree string) ([]program, error) {
 	all := []program{
 		{root: vlmc.New(), section: 1},
-		{root: archipelago.New(), section: 8},
+		{root: archipelago.New(nil), section: 8},
 		{root: xseg.New(), section: 8},
 		{root: cli.NewExecPeer(), section: 8, peer: true},
 	}

@@ -55,7 +55,7 @@ func (s *Store) write(op *blocker.Op) (bool, error) {
 	})
 }
 
-// change runs f, which sets length bytes of op's object from op.Offset on; it makes the object
+// change runs f, which sets length bytes of op's object from target on; it makes the object
 // first if create is set. It returns true if a sync will end op.
 func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 	f func(o *object) error) (bool, error) {
@@ -64,7 +64,7 @@ func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 		return false, wrap(op.Name, "open", err)
 	}
 	s.beginChange(o, op.Volume)
-	whole, err := s.coversWhole(o, op.Offset, length)
+	whole, err := s.coversWhole(o, target(op), length)
 	if err == nil {
 		err = f(o)
 	}

@@ -94,7 +94,7 @@ func (s *Store) quick(op *blocker.Op) bool {
 		return s.readCached(op)
 	case blocker.Write:
 		return !s.mustSync(op) && s.writeCached(op)
-	case blocker.Copy:
+	case blocker.Copy, blocker.Fill:
 		return op.Length <= inlineMax && !s.mustSync(op) && s.copyCached(op)
 	}
 	return false
@@ -160,6 +160,8 @@ func (s *Store) serve(op *blocker.Op) (bool, error) {
 		return s.discard(op)
 	case blocker.Copy:
 		return s.copy(op)
+	case blocker.Fill:
+		return s.fill(op)
 	case blocker.Sync:
 		return s.sync(op)
 	case blocker.Stat:

@@ -45,7 +45,7 @@ func (s *Store) copyCached(op *blocker.Op) bool {
 	if gather(op, b, func(b []byte, off int64) error { return readNowait(src.fd, b, off) }) != nil {
 		return false
 	}
-	dst := s.cachedForChange(op.Name, op.Volume)
+	dst := s.cachedForChange(op.Name, op.Volume, op.Length)
 	if dst == nil {
 		return false
 	}

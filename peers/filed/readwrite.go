@@ -34,7 +34,7 @@ func (s *Store) read(op *blocker.Op) error {
 
 // writeCached serves a write to an object whose descriptor is cached; false if it isn't.
 func (s *Store) writeCached(op *blocker.Op) bool {
-	o := s.cachedForChange(op.Name, op.Volume)
+	o := s.cachedForChange(op.Name, op.Volume, int64(len(op.Data)))
 	if o == nil {
 		return false
 	}
@@ -63,7 +63,7 @@ func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 	if err != nil {
 		return false, wrap(op.Name, "open", err)
 	}
-	s.beginChange(o, op.Volume)
+	s.beginChange(o, op.Volume, length)
 	whole, err := s.coversWhole(o, target(op), length)
 	if err == nil {
 		err = f(o)

@@ -42,6 +42,7 @@ const (
 	OpDiff          uint32 = abi.OpDiff
 	OpSnapshotGroup uint32 = abi.OpSnapshotGroup
 	OpTrace         uint32 = abi.OpTrace
+	OpFill          uint32 = abi.OpFill
 )
 
 // Flags of requests: those of abi.h.

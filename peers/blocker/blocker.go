@@ -71,7 +71,11 @@ const (
 	// Write. The part of the source past its end is copied as zeros. Missing source: ErrNotFound.
 	// The source MUST NOT change under it (callers copy from immutable objects only).
 	Copy
-	// Sync makes durable every Write, WriteZeroes, Discard, Copy and Append of Volume that had
+	// Fill is Write, and brings along what lies around it: of [SourceOffset, SourceOffset+Length),
+	// which MUST hold the range of Data, it copies all but that from Source, from and to the same
+	// offsets, as Copy does. Missing source: ErrNotFound, and nothing is written. N = len(Data).
+	Fill
+	// Sync makes durable every Write, WriteZeroes, Discard, Copy, Fill and Append of Volume that had
 	// ended when Sync was submitted (Name empty), or those of the object Name alone (Name set),
 	// together with the directories that lead to it. After a failed sync the object is bad: every
 	// Sync that covers it MUST fail until it was rewritten whole or deleted.
@@ -140,8 +144,8 @@ type Op struct {
 	Offset       int64
 	Length       int64
 	Data         []byte
-	Source       string // Copy
-	SourceOffset int64  // Copy
+	Source       string // Copy, Fill
+	SourceOffset int64  // Copy, Fill
 	After        string // List
 	Term         uint64 // the lease term that the request rests on
 

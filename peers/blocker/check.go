@@ -37,7 +37,7 @@ func checkNames(op *Op) error {
 			return fmt.Errorf("list of %q after %q: %w", op.Name, op.After, ErrName)
 		}
 		return nil
-	case Copy:
+	case Copy, Fill:
 		if err := CheckName(op.Source); err != nil {
 			return err
 		}
@@ -56,6 +56,10 @@ func validRange(op *Op) bool {
 		return inObject(op.Offset, op.Length)
 	case Copy:
 		return inObject(op.Offset, op.Length) && inObject(op.SourceOffset, op.Length)
+	case Fill:
+		end := op.Offset + int64(len(op.Data))
+		return inObject(op.Offset, int64(len(op.Data))) && inObject(op.SourceOffset, op.Length) &&
+			op.SourceOffset <= op.Offset && end <= op.SourceOffset+op.Length
 	case Create, Replace:
 		return len(op.Data) <= MaxAtomic
 	case Append:

@@ -13,7 +13,7 @@ func (s *Store) append(op *blocker.Op) (bool, error) {
 	if err != nil {
 		return false, wrap(op.Name, "open", err)
 	}
-	s.beginChange(o, op.Volume)
+	s.beginChange(o, op.Volume, int64(len(op.Data)))
 	size, err := s.appendTo(o, op)
 	if err != nil {
 		s.endChange(o)
@@ -51,7 +51,7 @@ func (s *Store) truncateTail(op *blocker.Op) (bool, error) {
 	if err != nil {
 		return false, wrap(op.Name, "open", err)
 	}
-	s.beginChange(o, op.Volume)
+	s.beginChange(o, op.Volume, 0)
 	now, err := fstat(o.fd)
 	if err == nil && now.Size > op.Offset {
 		now.Size = op.Offset

@@ -1,6 +1,7 @@
 package filed
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -109,6 +110,42 @@ func BenchmarkCopy(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkFirstWrite measures 4 KiB in the middle of a sub-block that isn't there yet, with what lies
+// around it: in one operation, and in three.
+func BenchmarkFirstWrite(b *testing.B) {
+	const sub, at, size = 64 << 10, 24 << 10, 4 << 10
+	data := bytes.Repeat([]byte{7}, size)
+	run := func(b *testing.B, ops func(from int64) []*blocker.Op) {
+		s, names := benchStore(b, 1)
+		done := make(chan struct{}, 1)
+		b.ResetTimer()
+		for i := range b.N {
+			from := int64(i) * sub % benchObject
+			for _, op := range ops(from) {
+				op.Source, op.Name = names[0], fmt.Sprintf("new/%d", int64(i)*sub/benchObject)
+				if err := submit(s, op, done); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.Run("fill", func(b *testing.B) {
+		run(b, func(from int64) []*blocker.Op {
+			return []*blocker.Op{{Kind: blocker.Fill, Offset: from + at, Data: data, SourceOffset: from, Length: sub}}
+		})
+	})
+	b.Run("copies and write", func(b *testing.B) {
+		run(b, func(from int64) []*blocker.Op {
+			end := from + at + size
+			return []*blocker.Op{
+				{Kind: blocker.Copy, Offset: from, SourceOffset: from, Length: at},
+				{Kind: blocker.Copy, Offset: end, SourceOffset: end, Length: sub - at - size},
+				{Kind: blocker.Write, Offset: from + at, Data: data},
+			}
+		})
+	})
 }
 
 // BenchmarkDurable measures what makes small objects durable.

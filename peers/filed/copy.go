@@ -28,8 +28,8 @@ func (s *Store) copy(op *blocker.Op) (bool, error) {
 	})
 }
 
-// copyCached serves a copy whose descriptors and pages are cached and that has no hole in it; false
-// if that isn't so. The first write to each sub-block of a clone waits for such a copy.
+// copyCached serves a copy or a fill whose descriptors and pages are cached and that has no hole in it; false
+// if that isn't so. The first write to each sub-block of a clone waits for such a fill.
 func (s *Store) copyCached(op *blocker.Op) bool {
 	src := s.cached(op.Source)
 	if src == nil {
@@ -42,15 +42,17 @@ func (s *Store) copyCached(op *blocker.Op) bool {
 	p := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(p)
 	b := (*p)[:op.Length]
-	if readNowait(src.fd, b, op.SourceOffset) != nil {
+	if gather(op, b, func(b []byte, off int64) error { return readNowait(src.fd, b, off) }) != nil {
 		return false
 	}
-	dst := s.cachedForChange(op.Name, op.Volume)
+	dst := s.cachedForChange(op.Name, op.Volume, op.Length)
 	if dst == nil {
 		return false
 	}
-	if err := s.disk.writeBuffered(dst.fd, dst.path, b, op.Offset); err != nil {
+	if err := s.disk.writeBuffered(dst.fd, dst.path, b, target(op)); err != nil {
 		op.Err = wrap(op.Name, "copy", err)
+	} else {
+		op.N = int64(len(op.Data))
 	}
 	s.endChange(dst)
 	return true

@@ -7,6 +7,32 @@ import (
 	"archipelago/peers/blocker"
 )
 
+// TestFillCached: a write and what lies around it are served at once where the copy would be.
+func TestFillCached(t *testing.T) {
+	s := open(t, nil)
+	const n = 64 << 10
+	data := bytes.Repeat([]byte("0123456789abcdef"), n/16)
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "from", Data: data, Offset: n})
+	do(t, s, &blocker.Op{Kind: blocker.Write, Name: "to", Data: []byte{1}})
+	fill := func(from int64) *blocker.Op {
+		return &blocker.Op{Kind: blocker.Fill, Name: "to", Source: "from", SourceOffset: from, Length: n,
+			Offset: from + 4096, Data: []byte("new")}
+	}
+	if op := fill(0); s.quick(op) {
+		t.Error("a fill around a hole is served at once")
+	}
+	op := fill(n)
+	if !s.quick(op) || op.Err != nil || op.N != 3 {
+		t.Fatalf("a fill with cached data isn't served at once: N %d, %v", op.N, op.Err)
+	}
+	copy(data[4096:], "new")
+	got := make([]byte, n)
+	do(t, s, &blocker.Op{Kind: blocker.Read, Name: "to", Data: got, Offset: n})
+	if !bytes.Equal(got, data) {
+		t.Error("filled with something else")
+	}
+}
+
 // TestCopyCached: a short copy of cached data is served at once; what would fill a hole, or has to
 // wait for anything, isn't.
 func TestCopyCached(t *testing.T) {

@@ -136,6 +136,20 @@ func (ds *directories) resync(name string) error {
 	}
 }
 
+// clean tells that no directory that leads to the file name has to be synced.
+func (ds *directories) clean(name string) bool {
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	for dir := parent(name); ; dir = parent(dir) {
+		if d := ds.dirs[dir]; d != nil && d.dirty() {
+			return false
+		}
+		if dir == "." {
+			return true
+		}
+	}
+}
+
 func (ds *directories) syncOne(name string) error {
 	ds.mu.Lock()
 	defer ds.mu.Unlock()

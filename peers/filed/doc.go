@@ -65,7 +65,8 @@
 // # Threads
 //
 // What can't block for long runs in Submit: reads from the page cache (RWF_NOWAIT) and buffered
-// writes, up to 64 KiB, of objects whose descriptor is cached. The rest runs on a bounded pool.
+// writes, up to 64 KiB, of objects whose descriptor is cached; and the sync of one object, if syncs
+// are quick on this disk and whoever asks is alone (quicksync.go). The rest runs on a bounded pool.
 // Lock order: a name's stripe, then spans, then Store.mu or directories.mu; nothing is called with
 // the last two held.
 package filed

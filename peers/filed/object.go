@@ -25,6 +25,7 @@ type object struct {
 	changes
 	volumes []UUID   // those in whose dirty sets it is
 	slots   []uint32 // in the tracker's list, of each volume
+	written int64    // bytes, since the last sync began
 	bad     error    // of the sync that failed
 	running *syncRun // the sync that runs
 	next    *syncRun // the one that follows it
@@ -50,7 +51,7 @@ func (s *Store) cached(name string) *object {
 }
 
 // cachedForChange is cached and begin in one.
-func (s *Store) cachedForChange(name string, volume UUID) *object {
+func (s *Store) cachedForChange(name string, volume UUID, length int64) *object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.objects[name]
@@ -59,7 +60,7 @@ func (s *Store) cachedForChange(name string, volume UUID) *object {
 	}
 	o.refs++
 	s.lru.use(o)
-	s.begin(o, volume)
+	s.begin(o, volume, length)
 	return o
 }
 
@@ -157,9 +158,10 @@ func (s *Store) unrefLocked(o *object) {
 	}
 }
 
-// begin marks an object as dirty for a volume, before it is changed. s.mu is held.
-func (s *Store) begin(o *object, volume UUID) {
+// begin marks an object as dirty for a volume, before length bytes of it are changed. s.mu is held.
+func (s *Store) begin(o *object, volume UUID, length int64) {
 	o.begin()
+	o.written += length
 	if o.dropped || slices.Contains(o.volumes, volume) {
 		return
 	}
@@ -206,10 +208,10 @@ func (s *Store) setBad(o *object, err error) {
 }
 
 // beginChange is begin; endChange or finishChange ends it.
-func (s *Store) beginChange(o *object, volume UUID) {
+func (s *Store) beginChange(o *object, volume UUID, length int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begin(o, volume)
+	s.begin(o, volume, length)
 }
 
 // endChange ends a change and gives the reference back.

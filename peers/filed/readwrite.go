@@ -34,7 +34,7 @@ func (s *Store) read(op *blocker.Op) error {
 
 // writeCached serves a write to an object whose descriptor is cached; false if it isn't.
 func (s *Store) writeCached(op *blocker.Op) bool {
-	o := s.cachedForChange(op.Name, op.Volume)
+	o := s.cachedForChange(op.Name, op.Volume, int64(len(op.Data)))
 	if o == nil {
 		return false
 	}
@@ -55,7 +55,7 @@ func (s *Store) write(op *blocker.Op) (bool, error) {
 	})
 }
 
-// change runs f, which sets length bytes of op's object from op.Offset on; it makes the object
+// change runs f, which sets length bytes of op's object from target on; it makes the object
 // first if create is set. It returns true if a sync will end op.
 func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 	f func(o *object) error) (bool, error) {
@@ -63,8 +63,8 @@ func (s *Store) change(op *blocker.Op, action string, create bool, length int64,
 	if err != nil {
 		return false, wrap(op.Name, "open", err)
 	}
-	s.beginChange(o, op.Volume)
-	whole, err := s.coversWhole(o, op.Offset, length)
+	s.beginChange(o, op.Volume, length)
+	whole, err := s.coversWhole(o, target(op), length)
 	if err == nil {
 		err = f(o)
 	}

@@ -54,6 +54,7 @@ type Store struct {
 	recovered atomic.Bool
 	lost      error // of the syncfs; belongs to recovery
 
+	pace     syncPace
 	inFlight atomic.Int64
 	closed   atomic.Bool
 	idle     chan struct{} // told when the last operation has ended after closed was set
@@ -86,7 +87,14 @@ func (s *Store) Submit(op *blocker.Op) {
 
 // quick serves op if that needs neither the disk nor an open; false if it hasn't.
 func (s *Store) quick(op *blocker.Op) bool {
-	if len(op.Data) > inlineMax || s.direct { // which always waits for the disk
+	if s.direct { // which always waits for the disk
+		return false
+	}
+	if op.Kind == blocker.Sync {
+		return s.syncAtOnce(op)
+	}
+	s.pace.others.Add(1)
+	if len(op.Data) > inlineMax {
 		return false
 	}
 	switch op.Kind {
@@ -94,7 +102,7 @@ func (s *Store) quick(op *blocker.Op) bool {
 		return s.readCached(op)
 	case blocker.Write:
 		return !s.mustSync(op) && s.writeCached(op)
-	case blocker.Copy:
+	case blocker.Copy, blocker.Fill:
 		return op.Length <= inlineMax && !s.mustSync(op) && s.copyCached(op)
 	}
 	return false
@@ -160,6 +168,8 @@ func (s *Store) serve(op *blocker.Op) (bool, error) {
 		return s.discard(op)
 	case blocker.Copy:
 		return s.copy(op)
+	case blocker.Fill:
+		return s.fill(op)
 	case blocker.Sync:
 		return s.sync(op)
 	case blocker.Stat:

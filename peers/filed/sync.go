@@ -3,6 +3,7 @@ package filed
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"archipelago/peers/blocker"
 )
@@ -104,6 +105,7 @@ func (s *Store) runSync(o *object) {
 // rewritten, so that every sync of it comes here. s.mu is held, but not meanwhile.
 func (s *Store) runLocked(o *object, r *syncRun) {
 	r.mark = o.mark()
+	o.written = 0
 	o.running = r
 	err := o.bad
 	s.mu.Unlock()
@@ -116,7 +118,7 @@ func (s *Store) runLocked(o *object, r *syncRun) {
 	o.running = nil
 	if err != nil {
 		s.setBad(o, err)
-		err = wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, err))
+		err = syncFailed(o, err)
 	} else {
 		o.synced(r.mark)
 		if !o.dirty() {
@@ -130,8 +132,14 @@ func (s *Store) runLocked(o *object, r *syncRun) {
 	s.endJobs(r.jobs, err)
 }
 
+func syncFailed(o *object, err error) error {
+	return wrap(o.name, "sync", fmt.Errorf("%w: %w", blocker.ErrBad, err))
+}
+
 // syncFile makes a file durable, and then the names that lead to it.
 func (s *Store) syncFile(o *object) error {
+	begun := time.Now()
+	defer func() { s.pace.took(time.Since(begun)) }()
 	if err := s.disk.fdatasync(o.fd, o.path); err != nil {
 		return err
 	}

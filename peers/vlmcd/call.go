@@ -35,7 +35,7 @@ func (e *Engine) blockerCall(p *piece, op blocker.Op) {
 	c := e.newCall()
 	op.Done, op.Volume, op.Term = c.Done, p.vol.uuid, p.vol.info.Term
 	c.Op, c.piece = op, p
-	if op.Kind == blocker.Copy {
+	if copies(op.Kind) {
 		p.enter(phaseCopy)
 	} else if p.calls == 0 || p.phase != phaseCopy {
 		p.enter(phaseData)
@@ -44,6 +44,9 @@ func (e *Engine) blockerCall(p *piece, op blocker.Op) {
 	e.underWay++
 	e.cfg.Blocks.Submit(&c.Op)
 }
+
+// copies tells calls that read another object.
+func copies(k blocker.Kind) bool { return k == blocker.Copy || k == blocker.Fill }
 
 func (e *Engine) queueCall(c *call) {
 	c.next = nil
@@ -71,7 +74,7 @@ func (e *Engine) callDone(c *call) {
 	p, o, v, err, missing := c.piece, c.merge, c.synced, c.Err, ""
 	e.underWay--
 	if blocker.Errno(err) == errNoObject {
-		if missing = c.Name; c.Kind == blocker.Copy {
+		if missing = c.Name; copies(c.Kind) {
 			missing = c.Source
 		}
 	}

@@ -17,7 +17,7 @@
 //	in place    every sub-block is in the volume's own object: one call of the blocker, done
 //	lock        else: those that aren't, all of them at once, in order of arrival
 //	reserve     an own object, shared by all pieces on the object until it is committed
-//	fill        copy what partly covered sub-blocks lack, and write, side by side
+//	fill        copy what partly covered sub-blocks lack, and write, in one call or side by side
 //	commit      one COMMIT at a time per object, for all pieces that are filled by then
 //
 // Only after the commit the sub-blocks count as present and the piece ends; a stale commit starts

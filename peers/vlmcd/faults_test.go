@@ -26,6 +26,7 @@ var faults = []fault{
 	{"discard that makes no object", "write.go", "op.Kind = blocker.WriteZeroes\n\t}", "op.Kind = dataKinds[p.op.Kind]\n\t}"},
 	{"tail not copied", "write.go", "if tail := end % size; tail != 0 &&", "if tail := end % size; tail != 0 && false &&"},
 	{"head not copied", "write.go", "if head := p.off % size; head != 0 &&", "if head := p.off % size; head != 0 && false &&"},
+	{"tail of another object", "write.go", "write.Source == source:", "write.Source != name:"},
 	{"birth kept after a failed write", "reserve.go", "w.state == born && !w.committing", "false"},
 	{"zero-below not cleared", "write.go", "case len(o.levels) > 0:", "case false:"},
 	{"FUA that no durable entry names", "write.go", "if o.seq > p.vol.flushed {", "if false {"},

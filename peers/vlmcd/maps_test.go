@@ -321,7 +321,7 @@ func (m *fakeMapper) checkWritten(v *vmap, index int64, e, old *mapfmt.Entry) {
 	}
 }
 
-var modifying = []blocker.Kind{blocker.Write, blocker.WriteZeroes, blocker.Copy, blocker.Discard}
+var modifying = []blocker.Kind{blocker.Write, blocker.WriteZeroes, blocker.Copy, blocker.Fill, blocker.Discard}
 
 // powerCut leaves what was durable.
 func (m *fakeMapper) powerCut() {

@@ -175,6 +175,9 @@ func (w *world) deliver(gen int, op *blocker.Op, parts []blocker.Op) {
 // split makes one to three operations of op, with memory of their own: a killed engine's buffers
 // are gone.
 func (w *world) split(op *blocker.Op) []blocker.Op {
+	if op.Kind == blocker.Fill {
+		return w.splitFill(op)
+	}
 	n := op.Length
 	if op.Kind == blocker.Read || op.Kind == blocker.Write {
 		n = int64(len(op.Data))
@@ -200,6 +203,23 @@ func (w *world) split(op *blocker.Op) []blocker.Op {
 			part.Data = bytes.Clone(op.Data[from:to])
 		}
 		parts = append(parts, part)
+	}
+	return parts
+}
+
+// splitFill is split for what is a write and one or two copies beside it.
+func (w *world) splitFill(op *blocker.Op) []blocker.Op {
+	write := *op
+	write.Kind = blocker.Write
+	parts := w.split(&write)
+	end := op.Offset + int64(len(op.Data))
+	for _, r := range [][2]int64{{op.SourceOffset, op.Offset}, {end, op.SourceOffset + op.Length}} {
+		if r[0] < r[1] {
+			around := *op
+			around.Kind, around.Data = blocker.Copy, nil
+			around.Offset, around.SourceOffset, around.Length = r[0], r[0], r[1]-r[0]
+			parts = append(parts, w.split(&around)...)
+		}
 	}
 	return parts
 }

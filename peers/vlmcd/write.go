@@ -133,7 +133,8 @@ var dataKinds = [...]blocker.Kind{
 	Write: blocker.Write, WriteZeroes: blocker.WriteZeroes, Discard: blocker.Discard,
 }
 
-// fill copies what the sub-blocks of p lack, and writes p, side by side.
+// fill copies what the sub-blocks of p lack, and writes p: in one call where one object is below,
+// else side by side.
 //
 // That is safe: the ranges share no byte, a store keeps writes apart that don't overlap (guests
 // write neighbouring sectors at once), what is copied from never changes, and nobody reads these
@@ -141,31 +142,37 @@ var dataKinds = [...]blocker.Kind{
 // that would copy over what p writes.
 func (e *Engine) fill(p *piece) {
 	v, o := p.vol, p.obj
-	name := o.ownName()
 	p.birth = o.ownBirth()
 	p.calls = 1
 	size := mapfmt.SubBlockSize(v.objectSize)
 	end := p.off + p.n
-	if head := p.off % size; head != 0 && p.locks(v.subBlock(p.off)) {
-		e.complete(p, name, p.off-head, head)
-	}
-	if tail := end % size; tail != 0 && p.locks(v.subBlock(end)) {
-		e.complete(p, name, end, size-tail)
-	}
-	op := blocker.Op{Kind: blocker.Write, Name: name, Offset: p.off, Length: p.n, Data: p.data}
+	op := blocker.Op{Kind: blocker.Write, Name: o.ownName(), Offset: p.off, Length: p.n, Data: p.data}
 	if p.op.Kind != Write {
 		// Not Discard: it makes no object, and one that a commit names must be there.
 		op.Kind = blocker.WriteZeroes
+	}
+	if head := p.off % size; head != 0 && p.locks(v.subBlock(p.off)) {
+		e.complete(p, &op, p.off-head, head)
+	}
+	if tail := end % size; tail != 0 && p.locks(v.subBlock(end)) {
+		e.complete(p, &op, end, size-tail)
 	}
 	e.blockerCall(p, op)
 	e.released(p)
 }
 
-// complete brings [off, off+n) of a sub-block that p covers partly into the own object.
-func (e *Engine) complete(p *piece, name string, off, n int64) {
+// complete brings [off, off+n) of a sub-block that p covers partly into the own object: with the
+// write of p if that has no other source yet, else by a call beside it.
+func (e *Engine) complete(p *piece, write *blocker.Op, off, n int64) {
 	o := p.obj
-	source := o.below(p.vol.subBlock(off))
+	name, source := write.Name, o.below(p.vol.subBlock(off))
 	switch {
+	case source != "" && write.Kind == blocker.Write:
+		write.Kind, write.Source = blocker.Fill, source
+		write.SourceOffset = min(off, p.off)
+		write.Length = p.n + n
+	case source != "" && write.Kind == blocker.Fill && write.Source == source:
+		write.Length += n // the head is there: this is the tail
 	case source != "":
 		e.blockerCall(p, blocker.Op{Kind: blocker.Copy, Name: name, Offset: off, Length: n,
 			Source: source, SourceOffset: off})

@@ -2,6 +2,7 @@ package blockertest
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"archipelago/peers/blocker"
@@ -172,6 +173,62 @@ func testCopyHoles(t *testing.T, f *fixture) {
 	n := f.must(&blocker.Op{Kind: blocker.Stat, Name: "h/dst"}).Allocated
 	if n > 512*kib {
 		t.Errorf("a copy of holes takes %d bytes", n)
+	}
+}
+
+func testFill(t *testing.T, f *fixture) {
+	src := pattern(1, 300*kib)
+	f.write("f/src", 0, src)
+	fill := func(dst string, from, n, at int64, data []byte) {
+		f.Helper()
+		op := f.must(&blocker.Op{Kind: blocker.Fill, Name: dst, Offset: at, Data: bytes.Clone(data),
+			Source: "f/src", SourceOffset: from, Length: n})
+		if op.N != int64(len(data)) {
+			t.Errorf("%s: N is %d", describe(op), op.N)
+		}
+	}
+	data := pattern(2, 5000)
+	for i, c := range []struct{ from, n, at int64 }{
+		{0, 64 * kib, 3 * kib},           // what a store may do at once
+		{64 * kib, 64 * kib, 64 * kib},   // nothing before the data
+		{0, 5000, 0},                     // nothing around it
+		{1000, 20000, 16000},             // nothing behind it, and no whole blocks
+		{4096, 280 * kib, 100 * kib},     // long
+		{290 * kib, 20 * kib, 295 * kib}, // past the source's end: zeros
+		{310 * kib, 10 * kib, 311 * kib},
+	} {
+		name := fmt.Sprintf("f/%d", i)
+		f.write(name, 0, pattern(3, 400*kib))
+		want := append(src[:300*kib:300*kib], make([]byte, 100*kib)...)
+		copy(want[c.at:], data)
+		want = append(append(pattern(3, 400*kib)[:c.from], want[c.from:c.from+c.n]...), pattern(3, 400*kib)[c.from+c.n:]...)
+		for range 2 { // the second time everything is in memory
+			fill(name, c.from, c.n, c.at, data)
+			f.holds(name, want)
+		}
+	}
+	fill("f/none", 0, 0, 0, nil)
+	fill("f/new", 8192, 8192, 8192, data)
+	f.holds("f/new", append(append(make([]byte, 8192), data...), src[8192+5000:16384]...))
+	f.fails(blocker.ErrNotFound, &blocker.Op{Kind: blocker.Fill, Name: "f/y", Data: data, Source: "f/x", Length: 9000})
+	f.missing("f/y")
+	f.must(&blocker.Op{Kind: blocker.Fill, Name: "f/fua", Data: data, Source: "f/src", Length: 9000, Flags: blocker.FlagFUA})
+	f.holds("f/fua", append(bytes.Clone(data), src[5000:9000]...))
+	f.holds("f/src", src)
+}
+
+func testFillHoles(t *testing.T, f *fixture) {
+	f.write("fh/src", 1<<20-100, pattern(2, 100))
+	f.write("fh/dst", 0, pattern(3, 1<<20))
+	f.must(&blocker.Op{Kind: blocker.Fill, Name: "fh/dst", Offset: 256 * kib, Data: pattern(1, 10000), Source: "fh/src", Length: 1 << 20})
+	want := make([]byte, 1<<20)
+	copy(want[256*kib:], pattern(1, 10000))
+	copy(want[1<<20-100:], pattern(2, 100))
+	f.holds("fh/dst", want)
+	f.must(&blocker.Op{Kind: blocker.Sync})
+	n := f.must(&blocker.Op{Kind: blocker.Stat, Name: "fh/dst"}).Allocated
+	if n > 512*kib {
+		t.Errorf("a fill around holes takes %d bytes", n)
 	}
 }
 

@@ -101,8 +101,8 @@ func describe(op *blocker.Op) string {
 	return kindName(op.Kind) + " " + strconv.Quote(op.Name) + " at " + strconv.FormatInt(op.Offset, 10)
 }
 
-var kindNames = [...]string{"?", "read", "write", "write zeroes", "discard", "copy", "sync", "stat",
-	"create", "replace", "append", "truncate", "delete", "list", "lock read", "lock advance"}
+var kindNames = [...]string{"?", "read", "write", "write zeroes", "discard", "copy", "fill", "sync",
+	"stat", "create", "replace", "append", "truncate", "delete", "list", "lock read", "lock advance"}
 
 func kindName(k blocker.Kind) string {
 	if int(k) < len(kindNames) {

@@ -53,6 +53,7 @@ func (f *fixture) refusesWhenFull(data []byte) {
 			{Kind: blocker.Create, Name: "full/c", Data: data},
 			{Kind: blocker.Write, Name: "full/w", Data: data},
 			{Kind: blocker.Copy, Name: "full/cp", Source: "full/kept", Length: 1 << 20},
+			{Kind: blocker.Fill, Name: "full/fl", Data: data, Source: "full/kept", Length: 1 << 20},
 		} {
 			f.fails(blocker.ErrNoSpace, op)
 		}

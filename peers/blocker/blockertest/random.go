@@ -53,6 +53,10 @@ func (m *model) step() {
 		Volume: blocker.UUID{byte(m.r.IntN(2))},
 	}
 	op.SourceOffset = m.offset()
+	if op.Kind == blocker.Fill {
+		op.SourceOffset = max(0, op.Offset-m.offset())
+		op.Length += op.Offset - op.SourceOffset + 20000
+	}
 	old, exists := m.objects[op.Name]
 	if op.Kind == blocker.Append && m.r.IntN(3) > 0 {
 		op.Offset = int64(len(old))
@@ -105,12 +109,29 @@ func (m *model) apply(op *blocker.Op, sent, old []byte, exists bool) error {
 			return blocker.ErrNotFound
 		}
 		m.put(op, cut(src, op.SourceOffset, op.Length))
+	case blocker.Fill:
+		return m.applyFill(op, sent)
 	case blocker.Sync:
 	case blocker.Stat:
 		return m.stat(op, old, exists)
 	default:
 		return m.applyWhole(op, sent, old, exists)
 	}
+	return nil
+}
+
+func (m *model) applyFill(op *blocker.Op, sent []byte) error {
+	if op.Source == op.Name {
+		return blocker.ErrArgument
+	}
+	src, ok := m.objects[op.Source]
+	if !ok {
+		return blocker.ErrNotFound
+	}
+	around := *op
+	around.Offset = op.SourceOffset
+	m.put(&around, cut(src, op.SourceOffset, op.Length))
+	m.put(op, sent)
 	return nil
 }
 

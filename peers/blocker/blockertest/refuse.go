@@ -26,6 +26,7 @@ func testNames(_ *testing.T, f *fixture) {
 			f.fails(blocker.ErrName, &blocker.Op{Kind: kind, Name: name, Source: "x", Data: make([]byte, 8)})
 		}
 		f.fails(blocker.ErrName, &blocker.Op{Kind: blocker.Copy, Name: "ok", Source: name, Length: 1})
+		f.fails(blocker.ErrName, &blocker.Op{Kind: blocker.Fill, Name: "ok", Source: name, Length: 1})
 	}
 	f.fails(blocker.ErrName, &blocker.Op{Kind: blocker.List, Name: "a b", Data: make([]byte, 100)})
 	f.fails(blocker.ErrName, &blocker.Op{Kind: blocker.List, After: "a b", Data: make([]byte, 100)})
@@ -54,6 +55,12 @@ func testArguments(_ *testing.T, f *fixture) {
 		{Kind: blocker.Copy, Name: "y", Source: "x", SourceOffset: -1, Length: 1},
 		{Kind: blocker.Copy, Name: "y", Source: "x", Offset: -1, Length: 1},
 		{Kind: blocker.Copy, Name: "y", Source: "x", SourceOffset: far, Length: far},
+		{Kind: blocker.Fill, Name: "x", Source: "x", Length: 1, Data: one},
+		{Kind: blocker.Fill, Name: "y", Source: "x", Data: one},
+		{Kind: blocker.Fill, Name: "y", Source: "x", Offset: 4, SourceOffset: 5, Length: 5, Data: one},
+		{Kind: blocker.Fill, Name: "y", Source: "x", Offset: 5, Length: 5, Data: one},
+		{Kind: blocker.Fill, Name: "y", Source: "x", SourceOffset: 5, Length: -1},
+		{Kind: blocker.Fill, Name: "y", Source: "x", Offset: far, SourceOffset: far, Length: far, Data: one},
 		{Kind: blocker.Append, Name: "x", Offset: -1, Data: one},
 		{Kind: blocker.TruncateTail, Name: "x", Offset: -1},
 		{Kind: blocker.Create, Name: "z", Data: over},

@@ -41,6 +41,7 @@ func testKillKeeps(t *testing.T, s Killable) {
 		{Kind: blocker.WriteZeroes, Name: "kill/x", Offset: 4096, Length: 4096},
 		{Kind: blocker.Write, Name: "kill/x", Offset: 100, Data: pattern(2, 100)},
 		{Kind: blocker.Copy, Name: "kill/copy", Source: "kill/x", Length: 9003},
+		{Kind: blocker.Fill, Name: "kill/fill", Offset: 100, Data: want[100:200], Source: "kill/x", Length: 9003},
 		{Kind: blocker.Replace, Name: "kill/re", Data: data},
 		{Kind: blocker.TruncateTail, Name: "kill/re", Offset: 5000},
 		{Kind: blocker.Write, Name: "kill/gone", Data: data},
@@ -54,6 +55,7 @@ func testKillKeeps(t *testing.T, s Killable) {
 	f := &fixture{T: t, s: s}
 	f.holds("kill/x", want)
 	f.holds("kill/copy", want)
+	f.holds("kill/fill", want)
 	f.holds("kill/re", data[:5000])
 	f.missing("kill/gone")
 	if g, who := f.lock("l/kill"); g != 1 || who != "me" {

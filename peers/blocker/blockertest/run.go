@@ -30,6 +30,8 @@ func Run(t *testing.T, open New) {
 		{"space of the tail is given back", testTailSpace},
 		{"copy", testCopy},
 		{"copy of holes", testCopyHoles},
+		{"fill", testFill},
+		{"fill of holes", testFillHoles},
 		{"sync", testSync},
 		{"stat", testStat},
 		{"create", testCreate},

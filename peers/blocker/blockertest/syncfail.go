@@ -32,6 +32,9 @@ func RunSyncFailure(t *testing.T, open func(t *testing.T) Faulty) {
 		{"whole copy", func(f *fixture) {
 			f.must(&blocker.Op{Kind: blocker.Copy, Name: "bad/x", Source: "bad/ok", Length: 5000})
 		}},
+		{"whole fill", func(f *fixture) {
+			f.must(&blocker.Op{Kind: blocker.Fill, Name: "bad/x", Offset: 100, Data: pattern(3, 100), Source: "bad/ok", Length: 5000})
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t)

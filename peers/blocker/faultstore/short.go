@@ -19,6 +19,8 @@ func (s *Store) runShort(rule Rule, part float64, op *blocker.Op) {
 		short.Data = op.Data[:int(part*float64(len(op.Data)))]
 	case blocker.WriteZeroes, blocker.Discard, blocker.Copy:
 		short.Length = int64(part * float64(op.Length))
+	case blocker.Fill: // without what lies around its data
+		short.Kind, short.Data = blocker.Write, op.Data[:int(part*float64(len(op.Data)))]
 	default:
 		fail(op, err)
 		return

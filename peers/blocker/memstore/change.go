@@ -9,15 +9,20 @@ import (
 // change finds or makes the object of op, runs f on it, which sets length bytes from op.Offset on,
 // and marks it as changed by op's volume.
 func (s *Store) change(op *blocker.Op, length int64, f func(n *inode)) error {
+	return s.changeFrom(op, op.Offset, length, f)
+}
+
+// changeFrom is change of length bytes from offset on.
+func (s *Store) changeFrom(op *blocker.Op, offset, length int64, f func(n *inode)) error {
 	n := s.find(op.Name)
-	if s.full && (n == nil || op.Offset+length > n.size) {
+	if s.full && (n == nil || offset+length > n.size) {
 		return blocker.ErrNoSpace
 	}
 	if n == nil {
 		n = newInode(strings.Clone(op.Name))
 		s.entry(op.Name).set(n)
 	}
-	if op.Offset == 0 && length >= n.size {
+	if offset == 0 && length >= n.size {
 		n.bad = false // rewritten whole
 	}
 	f(n)
@@ -63,6 +68,21 @@ func (s *Store) copy(op *blocker.Op) error {
 	data := make([]byte, op.Length)
 	src.readAt(data, op.SourceOffset)
 	return s.change(op, op.Length, func(n *inode) { n.writeSparse(data, op.Offset) })
+}
+
+func (s *Store) fill(op *blocker.Op) error {
+	src := s.find(op.Source)
+	if src == nil {
+		return blocker.ErrNotFound
+	}
+	data := make([]byte, op.Length)
+	src.readAt(data, op.SourceOffset)
+	copy(data[op.Offset-op.SourceOffset:], op.Data)
+	err := s.changeFrom(op, op.SourceOffset, op.Length, func(n *inode) { n.writeSparse(data, op.SourceOffset) })
+	if err == nil {
+		op.N = int64(len(op.Data))
+	}
+	return err
 }
 
 func (s *Store) append(op *blocker.Op) error {

@@ -133,6 +133,8 @@ func (s *Store) operation(op *blocker.Op) error {
 		return s.discard(op)
 	case blocker.Copy:
 		return s.copy(op)
+	case blocker.Fill:
+		return s.fill(op)
 	case blocker.Sync:
 		return s.sync(op)
 	case blocker.Stat:

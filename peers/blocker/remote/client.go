@@ -154,7 +154,7 @@ func (c *client) send(call *xseg.Call, op *blocker.Op, onLoop bool) {
 	switch op.Kind {
 	case blocker.LockAdvance:
 		call.Offset = op.Generation
-	case blocker.Copy:
+	case blocker.Copy, blocker.Fill:
 		call.SetPayloadLen(putCopyArgs(call.Payload(), op))
 	case blocker.List:
 		call.SetPayloadLen(copy(call.Payload(), op.After))

@@ -17,6 +17,7 @@ var opcodes = [...]uint32{
 	blocker.WriteZeroes:  xseg.OpWriteZeroes,
 	blocker.Discard:      xseg.OpDiscard,
 	blocker.Copy:         xseg.OpCopy,
+	blocker.Fill:         xseg.OpFill,
 	blocker.Sync:         xseg.OpSync,
 	blocker.Stat:         xseg.OpStat,
 	blocker.Create:       xseg.OpCreate,
@@ -42,7 +43,7 @@ var kinds = func() (k [64]blocker.Kind) {
 // hasData tells the operations that take or fill Data.
 func hasData(k blocker.Kind) bool {
 	switch k {
-	case blocker.Read, blocker.Write, blocker.Create, blocker.Replace, blocker.Append,
+	case blocker.Read, blocker.Write, blocker.Fill, blocker.Create, blocker.Replace, blocker.Append,
 		blocker.List, blocker.LockRead, blocker.LockAdvance:
 		return true
 	}
@@ -69,6 +70,9 @@ func putCopyArgs(p []byte, op *blocker.Op) int {
 	clear(p[:copyArgsSize])
 	le.PutUint64(p, uint64(op.SourceOffset))
 	le.PutUint32(p[8:], uint32(len(op.Source)))
+	if op.Kind == blocker.Fill {
+		le.PutUint32(p[12:], uint32(op.Length))
+	}
 	copy(p[copyNameAt:copyArgsSize], op.Source)
 	return copyArgsSize
 }
@@ -82,6 +86,9 @@ func getCopyArgs(p []byte, op *blocker.Op) error {
 		return fmt.Errorf("copy: name of %d bytes: %w", n, blocker.ErrName)
 	}
 	op.SourceOffset = int64(le.Uint64(p))
+	if op.Kind == blocker.Fill {
+		op.Length = int64(le.Uint32(p[12:]))
+	}
 	op.Source = string(p[copyNameAt : copyNameAt+n])
 	return nil
 }

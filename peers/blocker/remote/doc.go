@@ -12,6 +12,7 @@
 //	WriteZeroes   WRITE_ZEROES   name    Offset      Length                           count N
 //	Discard       DISCARD        name    Offset      Length                           count N
 //	Copy          COPY           name    Offset      Length            xseg_copy_args count N
+//	Fill          FILL           name    Offset      len      Data     xseg_copy_args count N
 //	Sync          SYNC           name                                                 count N
 //	Stat          STAT           name                                                 count N, payload Allocated
 //	Create        CREATE         name                len      Data                    count N
@@ -24,7 +25,8 @@
 //	LockAdvance   LOCK_ADVANCE   name    Generation  len      Data                    count N, payload Generation
 //
 // Payloads of replies are one 64-bit number (More: 0 or 1), and are there after an error as well:
-// ErrConflict has results. xseg_copy_args holds the source and its offset.
+// ErrConflict has results. xseg_copy_args holds the source and its offset, and
+// the length of the range of a Fill.
 //
 // Errors cross as errno. They come back as the contract's error of that number if there is one,
 // else as the syscall.Errno, wrapped with the name of the object. Two pairs of errors share a

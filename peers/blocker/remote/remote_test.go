@@ -164,6 +164,8 @@ func TestFields(t *testing.T) {
 		{Kind: blocker.Copy, Name: "b", Source: "a", Offset: 3, SourceOffset: 4, Length: 5},
 		{Kind: blocker.Copy, Name: "b", Source: strings.Repeat("n", blocker.NameMax), Length: 5},
 		{Kind: blocker.WriteZeroes, Name: "a", Offset: 6, Length: 1 << 20},
+		{Kind: blocker.Fill, Name: "a", Offset: 1 << 29, Data: []byte{1}, Source: strings.Repeat("x", blocker.NameMax),
+			SourceOffset: 5, Length: 1<<30 - 5},
 		{Kind: blocker.List, Name: "p/", After: "p/" + strings.Repeat("x", blocker.NameMax-2), Data: make([]byte, 500)},
 		{Kind: blocker.LockAdvance, Name: "l/x", Generation: 1 << 40, Data: []byte("me")},
 		{Kind: blocker.Sync},

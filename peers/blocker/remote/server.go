@@ -11,7 +11,7 @@ import (
 )
 
 // Serve returns the handler of a port that answers with store. It allocates nothing on success
-// (but for Copy). What the store ends before its Submit returns is answered on the loop, with one
+// (but for Copy and Fill). What the store ends before its Submit returns is answered on the loop, with one
 // wake-up for the whole batch. The handler is for one loop.
 func Serve(store blocker.Store) xseg.Handler {
 	s := &server{store: store}
@@ -129,6 +129,8 @@ func decodeRest(r *xseg.Request, op *blocker.Op) error {
 		op.Length = int64(r.Size())
 	case blocker.Copy:
 		op.Length = int64(r.Size())
+		return getCopyArgs(r.PayloadIn(), op)
+	case blocker.Fill:
 		return getCopyArgs(r.PayloadIn(), op)
 	case blocker.List:
 		op.After = text(r.PayloadIn())

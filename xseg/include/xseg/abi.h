@@ -92,6 +92,7 @@ enum xseg_op {
 	XSEG_OP_DIFF = 46,
 	XSEG_OP_SNAPSHOT_GROUP = 47,
 	XSEG_OP_TRACE = 48,	/* the latest requests of a volume, from number OFFSET on */
+	XSEG_OP_FILL = 49,	/* blocker: a write that brings along what lies around it */
 };
 
 enum xseg_request_flags {
@@ -445,11 +446,11 @@ struct xseg_volume_info {
 	__u8 reserved[48];
 };
 
-/* COPY (blocker): the source, inline. */
+/* COPY, FILL (blocker): the source, inline. */
 struct xseg_copy_args {
 	__u64 offset;
 	__u32 name_size;
-	__u32 pad;
+	__u32 length;			/* FILL: of the range, which begins at offset in both objects; COPY: 0 */
 	char name[192];
 };
 

@@ -45,7 +45,7 @@ type CopyArgs struct {
 	_        structs.HostLayout
 	Offset   uint64
 	NameSize uint32
-	Pad      uint32
+	Length   uint32
 	Name     [192]uint8
 }
 

@@ -74,6 +74,7 @@ const (
 	OpDiff          = 46
 	OpSnapshotGroup = 47
 	OpTrace         = 48
+	OpFill          = 49
 )
 
 // enum xseg_request_flags
@@ -876,10 +877,10 @@ const (
 	_ = uint64(8 - unsafe.Offsetof(CopyArgs{}.NameSize))
 	_ = uint64(unsafe.Sizeof(CopyArgs{}.NameSize) - 4)
 	_ = uint64(4 - unsafe.Sizeof(CopyArgs{}.NameSize))
-	_ = uint64(unsafe.Offsetof(CopyArgs{}.Pad) - 12)
-	_ = uint64(12 - unsafe.Offsetof(CopyArgs{}.Pad))
-	_ = uint64(unsafe.Sizeof(CopyArgs{}.Pad) - 4)
-	_ = uint64(4 - unsafe.Sizeof(CopyArgs{}.Pad))
+	_ = uint64(unsafe.Offsetof(CopyArgs{}.Length) - 12)
+	_ = uint64(12 - unsafe.Offsetof(CopyArgs{}.Length))
+	_ = uint64(unsafe.Sizeof(CopyArgs{}.Length) - 4)
+	_ = uint64(4 - unsafe.Sizeof(CopyArgs{}.Length))
 	_ = uint64(unsafe.Offsetof(CopyArgs{}.Name) - 16)
 	_ = uint64(16 - unsafe.Offsetof(CopyArgs{}.Name))
 	_ = uint64(unsafe.Sizeof(CopyArgs{}.Name) - 192)

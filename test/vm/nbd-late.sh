@@ -2,6 +2,7 @@
 # Part of nbd-guest.sh, which has set bin and node and has the functions that aren't here: a write
 # whose answer is late. While nbdd lives the kernel sends it once, however long it takes; when nbdd is
 # killed the kernel sends it again soon.
+: "${bin:?}" "${node:?}"
 
 vlmc create late -s 8
 device=$(vlmc map --driver nbd late)

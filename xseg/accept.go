@@ -52,6 +52,8 @@ func (p *Port) serveConn(conn *net.UnixConn) {
 		p.unreserve(id)
 		slog.Debug("a channel was not taken", "port", p.no, "channel", id, "error", err)
 		_ = send(conn, message{kind: msgRefused, errno: uint32(refusal(err))})
+		_ = conn.Close()
+		p.reapLate(submitterID{id, PortNo(hello.src), hello.srcInc})
 		return
 	}
 	p.loop.Post(func() { p.begin(s) })
@@ -199,20 +201,40 @@ func (p *Port) release(s *served) {
 	if p.gone != nil {
 		p.loop.Post(func() { p.gone(s.src) })
 	}
-	p.reapLate(s)
+	p.reapLate(submitterID{s.id, s.src, s.srcInc})
 }
 
-// reapLate covers a submitter whose socket went before its port lock did, while it was dying: its
-// channel looked alive when it was released.
-func (p *Port) reapLate(s *served) {
+// submitterID is one end of a channel at one time.
+type submitterID struct {
+	channel     int
+	port        PortNo
+	incarnation uint64
+}
+
+// reapLate covers a submitter that has no socket at its death, which so nobody hears of: one whose
+// socket went before its port lock did, one that was kicked and dies before it has connected again, or
+// one that dies in the handshake. It goes on until the channel is served again, or gone.
+func (p *Port) reapLate(of submitterID) {
+	p.mu.Lock()
+	known := p.late[of]
+	p.late[of] = true
+	p.mu.Unlock()
+	if known {
+		return
+	}
+	defer func() {
+		p.mu.Lock()
+		delete(p.late, of)
+		p.mu.Unlock()
+	}()
 	seg := p.loop.seg
-	c := &seg.channels[s.id]
-	for pause := 5 * time.Millisecond; pause < 2*time.Second; pause *= 2 {
-		if c.Serial.Load() != s.serial || c.State.Load() != abi.ChannelLive || c.DstIncarnation.Load() != 0 {
+	c := &seg.channels[of.channel]
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		if c.SrcIncarnation.Load() != of.incarnation || c.State.Load() != abi.ChannelLive || c.DstIncarnation.Load() != 0 {
 			return
 		}
-		if !seg.portAlive(uint32(s.src), s.srcInc) {
-			_ = seg.control(p.loop.ctx, abi.StepReap, uint64(s.id), func() error {
+		if !seg.portAlive(uint32(of.port), of.incarnation) {
+			_ = seg.control(p.loop.ctx, abi.StepReap, uint64(of.channel), func() error {
 				seg.collect()
 				return nil
 			})

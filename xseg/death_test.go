@@ -1,6 +1,7 @@
 package xseg
 
 import (
+	"net"
 	"testing"
 	"time"
 
@@ -104,5 +105,59 @@ func TestVerdictIsLookedAtTwice(t *testing.T) {
 	c.State.Store(abi.ChannelOrphan)
 	if s.execute(judged); c.State.Load() != abi.ChannelFree {
 		t.Error("not freed")
+	}
+}
+
+// dialPort connects to the socket of a port that has been bound and will listen soon.
+func dialPort(t *testing.T, path string) *net.UnixConn {
+	t.Helper()
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		c, err := net.Dial("unixpacket", path)
+		if err == nil {
+			return c.(*net.UnixConn)
+		}
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDeathInTheHandshake: the channel of a submitter that dies in the middle of connecting is given
+// back by the server, which alone has heard of it.
+func TestDeathInTheHandshake(t *testing.T) {
+	server := loopForTest(t, LoopOptions{})
+	if _, err := server.Bind(t.Context(), 1, BindOptions{Role: "server", Handler: func(*Request) {}}); err != nil {
+		t.Fatal(err)
+	}
+	client := joinAgain(t, server)
+	p, err := client.Bind(t.Context(), 2, BindOptions{Role: "client"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Channel{port: p, loop: client, dst: 1, opts: ChannelOptions{Slots: 4}}
+	if err := c.create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn := dialPort(t, client.seg.socketPath(1))
+	if err := send(conn, message{kind: msgHello, channel: uint32(c.id), src: 2, srcInc: p.incarnation}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := receive(conn, msgReady); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	row := &server.seg.channels[c.id]
+	if st := row.State.Load(); st != abi.ChannelLive {
+		t.Fatalf("state %d while the submitter lives", st)
+	}
+	if err := client.seg.file.Unlock(abi.LockPorts + 2); err != nil { // dead for everybody
+		t.Fatal(err)
+	}
+	for begun := time.Now(); row.State.Load() != abi.ChannelFree; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("the channel of a dead submitter is never given back")
+		}
 	}
 }

@@ -35,7 +35,8 @@ type Port struct {
 
 	mu       sync.Mutex
 	listener *net.UnixListener
-	serving  map[int]*served // by channel; nil while a handshake goes on
+	serving  map[int]*served      // by channel; nil while a handshake goes on
+	late     map[submitterID]bool // whom reapLate watches
 	channels map[*Channel]struct{}
 }
 
@@ -43,7 +44,7 @@ func (l *Loop) newPort(no PortNo, opts BindOptions) *Port {
 	return &Port{
 		loop: l, no: no, entry: &l.seg.ports[no], handler: opts.Handler, gone: opts.Gone,
 		ghosts: map[UUID]int{}, parked: map[UUID]parked{},
-		serving: map[int]*served{}, channels: map[*Channel]struct{}{},
+		serving: map[int]*served{}, late: map[submitterID]bool{}, channels: map[*Channel]struct{}{},
 	}
 }
 

@@ -54,7 +54,7 @@ func (k *kernelSide) submit(i uint32, n int, seed byte) {
 func (k *kernelSide) answers(f func(i uint32)) {
 	v := k.own.Add(1)
 	for v&1 == 1 && !k.view.AnyDone() {
-		shm.WaitEventfd(k.ownFD, -1)
+		shm.WaitEventfd(k.ownFD, -1, false)
 		v = k.own.Add(2)
 	}
 	k.own.Add(1)

@@ -45,6 +45,7 @@ type Loop struct {
 	unpublished []*served    // with answers of the batch
 	now         int64        // monotonic time at the start of the batch
 	handled     int          // requests and answers of the batch
+	naps        bool         // sleeps are short these days
 	extents     [256]uint16
 	countAt     int64
 	tickAt      int64
@@ -90,7 +91,7 @@ func (s *Segment) NewLoopWith(opts LoopOptions) (*Loop, error) {
 
 func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 	l, kind := &Loop{seg: s}, uint32(abi.WaiterFutex)
-	l.wait = func(v uint32) { shm.Wait(l.word, v) }
+	l.wait = func(v uint32) { shm.Wait(l.word, v, l.naps) }
 	if opts.Eventfd || opts.Source != nil {
 		b, err := newBell()
 		if err != nil {
@@ -101,7 +102,7 @@ func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 		if l.source != nil {
 			other = l.source.FD()
 		}
-		l.wait = func(uint32) { shm.WaitEventfd(b.fd, other) }
+		l.wait = func(uint32) { shm.WaitEventfd(b.fd, other, l.naps) }
 	}
 	err := s.control(context.Background(), abi.StepWaiter, 0, func() error {
 		no, ok := s.takeWaiter(kind)
@@ -128,6 +129,7 @@ func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 func (l *Loop) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer moreProcessors(1)()
 	stopped := make(chan struct{})
 	forget := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -150,6 +152,20 @@ func (l *Loop) Run(ctx context.Context) error {
 	l.publish()
 	l.count()
 	return nil
+}
+
+var processorsMu sync.Mutex
+
+// moreProcessors lets n more goroutines of the process run at once, until the function that it returns
+// is called: a loop keeps its processor while it naps, and leaves those of the machine to others.
+func moreProcessors(n int) (undo func()) {
+	change := func(n int) {
+		processorsMu.Lock()
+		defer processorsMu.Unlock()
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
+	}
+	change(n)
+	return func() { change(-n) }
 }
 
 // stop begins the end of Run: peers are told to look for a successor.
@@ -292,6 +308,7 @@ func (l *Loop) rest() {
 		slog.Warn("work was there after a sleep that nobody ended", "waiter", l.waiterNo)
 	}
 	l.spin.slept(end - begun)
+	l.naps = end-begun < shm.NapLimit.Nano()
 	l.tick(end)
 }
 

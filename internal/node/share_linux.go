@@ -5,28 +5,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
-	"archipelago/internal/config"
 	daemon "archipelago/peers/peer"
 )
 
 // segmentLevel is the log level of package xseg: what an operator wants to know.
 const segmentLevel = 2
-
-// threads counts those that roles have for their own: more only where the configuration says so.
-func threads(cfg *config.Config) (n int) {
-	for i := range cfg.Roles {
-		if r := &cfg.Roles[i]; r.Type == config.TypeVlmcd {
-			n += max(1, r.NrThreads)
-		} else {
-			n++
-		}
-	}
-	return n
-}
 
 // passHere makes duplicates of what a process would inherit.
 func passHere(socket *os.File, stored []storedFD) (map[string][]*os.File, error) {
@@ -59,11 +45,6 @@ func passHere(socket *os.File, stored []storedFD) (map[string][]*os.File, error)
 
 // shareProcess prepares this process for serving roles, until the function that it returns is called.
 func (s *supervisor) shareProcess() (undo func()) {
-	// The threads of the roles spin for work, as if each had a processor; the kernel sorts that out
-	// for processes of their own, where each has as many as there are. Fewer would make goroutines
-	// wait for a spinner that has nothing to do.
-	processors := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(processors + threads(s.cfg))
 	// What package xseg has to say, of whichever role: it names the port.
 	slog.SetDefault(daemon.NewLog(s.sink, segmentLevel, "").With("source", "supervisor"))
 	quiet := daemon.WatchDebug(s.log, s.sink)
@@ -73,6 +54,5 @@ func (s *supervisor) shareProcess() (undo func()) {
 	return func() {
 		signal.Stop(ignored)
 		quiet()
-		runtime.GOMAXPROCS(processors)
 	}
 }

@@ -46,13 +46,20 @@ func SignalEventfd(fd int) {
 }
 
 // WaitEventfd blocks until fd was signalled, other (-1: none) is readable, or the limit of Wait has
-// passed, and takes the signal. It may return early.
-func WaitEventfd(fd, other int) {
+// passed, and takes the signal. It may return early. nap is that of Wait.
+func WaitEventfd(fd, other int, nap bool) {
 	// poll takes no notice of a negative descriptor.
 	p := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}
-	limit := WaitLimit
-	_, _, _ = unix.Syscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), uintptr(len(p)),
-		uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	at, over := uintptr(unsafe.Pointer(&p)), true
+	if nap {
+		limit := NapLimit // a copy: the call counts it down
+		n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, at, uintptr(len(p)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+		over = n == 0 && errno == 0
+	}
+	if over {
+		limit := WaitLimit
+		_, _, _ = unix.Syscall6(unix.SYS_PPOLL, at, uintptr(len(p)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	}
 	if p[0].Revents == 0 {
 		return
 	}

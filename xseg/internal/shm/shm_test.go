@@ -91,11 +91,11 @@ func TestWaitAndWake(t *testing.T) {
 	defer Unmap(mem)
 	var word atomic.Uint32
 	word.Store(1)
-	Wait(&word, 0) // another value: returns at once
+	Wait(&word, 0, false) // another value: returns at once
 	woken := make(chan struct{})
 	go func() {
 		for word.Load() == 1 {
-			Wait(&word, 1)
+			Wait(&word, 1, true)
 		}
 		close(woken)
 	}()

@@ -1,6 +1,8 @@
 package vlmcd
 
 import (
+	"errors"
+
 	"archipelago/internal/mapfmt"
 	"archipelago/peers/blocker"
 	"archipelago/peers/mapper"
@@ -77,6 +79,10 @@ func (e *Engine) callDone(c *call) {
 		if missing = c.Name; copies(c.Kind) {
 			missing = c.Source
 		}
+	}
+	if c.Kind == blocker.Fill && errors.Is(err, blocker.ErrArgument) {
+		e.fillInParts(p, c.Op)
+		err = nil
 	}
 	c.next = e.freeCalls
 	e.freeCalls = c

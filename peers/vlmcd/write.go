@@ -183,4 +183,18 @@ func (e *Engine) complete(p *piece, write *blocker.Op, off, n int64) {
 	}
 }
 
+// fillInParts does what a blocker refused to do in one call: one of an older version, while a node
+// changes from one version to another. Its client mustn't see an error of that.
+func (e *Engine) fillInParts(p *piece, op blocker.Op) {
+	end := op.Offset + int64(len(op.Data))
+	for _, part := range [][2]int64{{op.SourceOffset, op.Offset}, {end, op.SourceOffset + op.Length}} {
+		if off, n := part[0], part[1]-part[0]; n > 0 {
+			e.blockerCall(p, blocker.Op{Kind: blocker.Copy, Name: op.Name, Offset: off, Length: n,
+				Source: op.Source, SourceOffset: off})
+		}
+	}
+	e.blockerCall(p, blocker.Op{Kind: blocker.Write, Name: op.Name, Offset: op.Offset,
+		Length: int64(len(op.Data)), Data: op.Data})
+}
+
 func (p *piece) locks(sub int) bool { return p.locked>>uint(sub)&1 != 0 }

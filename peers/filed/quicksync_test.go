@@ -22,8 +22,20 @@ func quickStore(t *testing.T) *Store {
 	put(t, s, "x", "1")
 	put(t, s, "y", "1")
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
-	s.pace.usual.Store(int64(quickSync))
+	settle(t, s)
 	return s
+}
+
+// settle waits until nothing is under way, which is only after the callers were told, and makes the
+// disk a quick one, whatever it was.
+func settle(t *testing.T, s *Store) {
+	t.Helper()
+	for begun := time.Now(); s.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("an operation never ends")
+		}
+	}
+	s.pace.usual.Store(int64(quickSync))
 }
 
 // TestSyncAtOnce: the sync of one object of which little was written is served at once if whoever
@@ -32,6 +44,7 @@ func quickStore(t *testing.T) *Store {
 func TestSyncAtOnce(t *testing.T) {
 	write := func(t *testing.T, s *Store, name string, n int) {
 		do(t, s, &blocker.Op{Kind: blocker.Write, Name: name, Data: make([]byte, n)})
+		settle(t, s)
 	}
 	for _, c := range []struct {
 		what   string
@@ -78,6 +91,7 @@ func TestSyncAtOnce(t *testing.T) {
 func TestSyncAtOnceFails(t *testing.T) {
 	s := quickStore(t)
 	put(t, s, "x", "2")
+	settle(t, s)
 	failed := false
 	watch(s).on(func(call, _ string) error {
 		if call != "fdatasync" || failed {

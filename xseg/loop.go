@@ -129,7 +129,7 @@ func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 func (l *Loop) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer moreProcessors(1)()
+	defer oneProcessorMore()()
 	stopped := make(chan struct{})
 	forget := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -156,16 +156,16 @@ func (l *Loop) Run(ctx context.Context) error {
 
 var processorsMu sync.Mutex
 
-// moreProcessors lets n more goroutines of the process run at once, until the function that it returns
-// is called: a loop keeps its processor while it naps, and leaves those of the machine to others.
-func moreProcessors(n int) (undo func()) {
+// oneProcessorMore lets one more goroutine of the process run at once, until the function that it
+// returns is called: a loop keeps its processor while it naps, and leaves those of the machine to others.
+func oneProcessorMore() (undo func()) {
 	change := func(n int) {
 		processorsMu.Lock()
 		defer processorsMu.Unlock()
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
 	}
-	change(n)
-	return func() { change(-n) }
+	change(1)
+	return func() { change(-1) }
 }
 
 // stop begins the end of Run: peers are told to look for a successor.

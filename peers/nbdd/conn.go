@@ -37,11 +37,10 @@ type conn struct {
 	sock *socket
 	in   *input // reader only, but for stop
 
-	turn        atomic.Int32  // whose it is to read
-	back        chan struct{} // holds one: the turn is the goroutine's again
-	filling     *filling      // reader only; nil: no write is coming in under the loop's hands
-	fillingRoom filling       // what it points to
-	stall       *time.Timer   // ends the loop's patience with it
+	turn    atomic.Int32  // whose it is to read
+	back    chan struct{} // holds one: the turn is the goroutine's again
+	filling filling       // reader only
+	stall   *time.Timer   // ends the loop's patience with it
 
 	sendOnRoom atomic.Bool // it is the loop's turn to go on sending
 	sendStall  *time.Timer // ends the loop's patience with that

@@ -4,7 +4,8 @@ import (
 	"archipelago/internal/nbd"
 )
 
-// filling is a write whose data is coming in, in the buffer of its IO, while the loop reads.
+// filling is a write whose data is coming in, in the buffer of its IO, while the loop reads. Without an
+// IO there is none.
 type filling struct {
 	q   nbd.Request
 	io  IO
@@ -14,7 +15,7 @@ type filling struct {
 // startQuick starts the requests that are buffered; false if one of them is for the goroutine: it
 // and what follows are still buffered. Loop, with the turn.
 func (c *conn) startQuick() bool {
-	for c.filling == nil {
+	for c.filling.io == nil {
 		b := c.in.buffered()
 		if len(b) < nbd.RequestSize {
 			return true
@@ -51,8 +52,7 @@ func (c *conn) quick(q nbd.Request) bool {
 	if op == Write {
 		f := filling{q: q, io: io, got: c.in.take(io.Data())}
 		if f.got < bytes {
-			c.fillingRoom = f
-			c.filling = &c.fillingRoom
+			c.filling = f
 			return true
 		}
 	}
@@ -92,16 +92,16 @@ func (c *conn) submitQuick(q nbd.Request, io IO) {
 
 // endFilling submits the write whose data is there now. Loop, with the turn.
 func (c *conn) endFilling() {
-	f := *c.filling
-	c.filling, c.fillingRoom.io = nil, nil
+	f := c.filling
+	c.filling = filling{}
 	c.stall.Stop()
 	c.submitQuick(f.q, f.io)
 }
 
 // fillOn goes on with the write whose data the loop has read in part. Reader only.
 func (c *conn) fillOn() error {
-	f := *c.filling
-	c.filling, c.fillingRoom.io = nil, nil
+	f := c.filling
+	c.filling = filling{}
 	s := c.newSpan(f.q, f.q.Length, Write)
 	off, _ := s.next() // the only piece
 	fua := f.q.Flags&nbd.CmdFlagFUA != 0

@@ -16,7 +16,7 @@ func (c *conn) transmit() error {
 		return err
 	}
 	for {
-		if c.filling != nil {
+		if c.filling.io != nil {
 			if err := c.fillOn(); err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ func (c *conn) arrived() bool {
 		c.turn.Store(turnReader)
 		c.back <- struct{}{}
 	} else {
-		if c.filling != nil {
+		if c.filling.io != nil {
 			// A client that sends nothing for a while doesn't keep the buffer: the goroutine takes it
 			// away.
 			c.stall.Reset(c.srv.limits.Stall)
@@ -90,9 +90,9 @@ const (
 
 // readQuick reads once and starts the requests that have come. Loop, with the turn.
 func (c *conn) readQuick() int {
-	f := c.filling
+	f := &c.filling
 	var rest []byte
-	if f != nil {
+	if f.io != nil {
 		rest = f.io.Data()[f.got:]
 	}
 	n, room, errno := c.in.moreNow(rest)
@@ -102,7 +102,7 @@ func (c *conn) readQuick() int {
 	if errno != 0 || n == 0 {
 		return readSlow // which will see the same
 	}
-	if f != nil {
+	if f.io != nil {
 		f.got += min(n, len(rest))
 		if f.got < len(f.io.Data()) {
 			return readAll // a socket that had more would have filled it

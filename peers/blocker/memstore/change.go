@@ -60,25 +60,32 @@ func (s *Store) discard(op *blocker.Op) error {
 	return s.change(op, length, func(n *inode) { n.zeroes(op.Offset, length) })
 }
 
-func (s *Store) copy(op *blocker.Op) error {
+// source returns the bytes of the range of op's source.
+func (s *Store) source(op *blocker.Op) ([]byte, error) {
 	src := s.find(op.Source)
 	if src == nil {
-		return blocker.ErrNotFound
+		return nil, blocker.ErrNotFound
 	}
 	data := make([]byte, op.Length)
 	src.readAt(data, op.SourceOffset)
+	return data, nil
+}
+
+func (s *Store) copy(op *blocker.Op) error {
+	data, err := s.source(op)
+	if err != nil {
+		return err
+	}
 	return s.change(op, op.Length, func(n *inode) { n.writeSparse(data, op.Offset) })
 }
 
 func (s *Store) fill(op *blocker.Op) error {
-	src := s.find(op.Source)
-	if src == nil {
-		return blocker.ErrNotFound
+	data, err := s.source(op)
+	if err != nil {
+		return err
 	}
-	data := make([]byte, op.Length)
-	src.readAt(data, op.SourceOffset)
 	copy(data[op.Offset-op.SourceOffset:], op.Data)
-	err := s.changeFrom(op, op.SourceOffset, op.Length, func(n *inode) { n.writeSparse(data, op.SourceOffset) })
+	err = s.changeFrom(op, op.SourceOffset, op.Length, func(n *inode) { n.writeSparse(data, op.SourceOffset) })
 	if err == nil {
 		op.N = int64(len(op.Data))
 	}

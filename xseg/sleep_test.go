@@ -3,6 +3,8 @@ package xseg
 import (
 	"crypto/rand"
 	"testing"
+
+	"archipelago/xseg/internal/shm"
 )
 
 // loopForTest makes a loop in a segment of its own.
@@ -100,10 +102,48 @@ func TestSpinsAreShortWhereBatchesAreLong(t *testing.T) {
 	s := spinner{score: 1}
 	for _, c := range []struct {
 		handled int
+		alone   bool
 		limit   int64
-	}{{1, spinTime}, {spinFew, spinTime}, {spinFew + 1, spinShort}, {32, spinShort}, {0, spinTime}} {
+	}{
+		{1, false, spinShared}, {1, true, spinAlone}, {spinFew, true, spinAlone},
+		{spinFew + 1, true, spinShort}, {32, false, spinShort}, {0, false, spinShared},
+	} {
+		s.alone = c.alone
 		if s.began(1, c.handled); s.limit() != c.limit {
-			t.Errorf("after a batch of %d a spin takes %d ns, not %d", c.handled, s.limit(), c.limit)
+			t.Errorf("after a batch of %d, alone %v, a spin takes %d ns, not %d", c.handled, c.alone, s.limit(), c.limit)
 		}
+	}
+}
+
+// TestSpinKnowsWhetherItIsAlone: looks that take long mean that yields gave the core to somebody.
+func TestSpinKnowsWhetherItIsAlone(t *testing.T) {
+	for _, busy := range []bool{true, false} {
+		s := spinner{score: 1, alone: busy}
+		for try := 0; s.alone == busy; try++ { // the machine may take the core from who is alone
+			if try == 1000 {
+				t.Fatalf("a spin beside somebody: %v, but it is alone: %v", busy, s.alone)
+			}
+			s.score = 1
+			s.spin(func() bool {
+				for end := shm.Monotonic() + aloneBelow; busy && shm.Monotonic() < end; {
+				}
+				return false
+			})
+		}
+	}
+}
+
+// TestSpinsEndWhereWorkComesLate: gaps that are longer than a spin stop the spins, shorter ones
+// bring them back.
+func TestSpinsEndWhereWorkComesLate(t *testing.T) {
+	s := spinner{score: spinMax, alone: true}
+	for range spinMax {
+		s.slept(spinAlone + 1)
+	}
+	if s.score > 0 {
+		t.Errorf("score %d after long sleeps", s.score)
+	}
+	if s.slept(spinAlone - 1); s.score <= 0 {
+		t.Error("no spin after a short sleep")
 	}
 }

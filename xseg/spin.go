@@ -2,13 +2,19 @@ package xseg
 
 import "archipelago/xseg/internal/shm"
 
-// Tuning of the spin before a sleep. A wake-up through the kernel costs 5 to 50 µs, so looking
-// for that long pays if work comes at once; sched_yield makes it harmless where the peer shares
-// the core.
+// Tuning of the spin before a sleep. A wake-up through the kernel costs 5 to 50 µs where the woken
+// core was busy of late, and up to some hundred on a virtual machine whose core has halted, so
+// looking for that long pays if work tends to come within that time. sched_yield makes it harmless
+// where others want the core.
 const (
-	spinTime  = 40_000  // ns
-	spinWorth = 100_000 // ns: a shorter sleep would have been better spent spinning
-	spinMax   = 8
+	spinAlone  = 200_000 // ns, while nobody else wants the core: what KVM lets an idle core spin for
+	spinShared = 100_000 // ns
+	spinMax    = 8
+
+	// looks is how many there are between two looks at the clock, which costs as much as one.
+	looks = 4
+	// aloneBelow is how long they take, in ns, where no yield gives the core to somebody.
+	aloneBelow = 10_000
 
 	// Batches of several requests share the cost of a wake-up, and come from a client that keeps all
 	// busy: who spins for long then takes the core from one of them.
@@ -31,6 +37,7 @@ type spinner struct {
 	score int  // spins while it is positive
 	found bool // the last rest was a spin that found work
 	short bool // the last batch but one was of several requests
+	alone bool // nobody else wanted the core in the last looks
 
 	lost    int // 2 for each loss not long ago
 	penalty int // rests without a spin after the next losses
@@ -42,8 +49,9 @@ func (s *spinner) spin(found func() bool) bool {
 		s.score = min(s.score+1, 0)
 		return false
 	}
-	for begun := int64(0); ; {
-		for range 4 {
+	begun := shm.Monotonic()
+	for last := begun; ; {
+		for range looks {
 			if found() {
 				s.score = min(s.score+1, spinMax)
 				s.found = true
@@ -51,22 +59,30 @@ func (s *spinner) spin(found func() bool) bool {
 			}
 			shm.Yield()
 		}
-		switch now := shm.Monotonic(); {
-		case begun == 0: // the clock costs as much as a look: not before the first ones
-			begun = now
-		case now-begun > s.limit():
+		now := shm.Monotonic()
+		s.alone = now-last < aloneBelow
+		last = now
+		if now-begun > s.limit() {
 			s.score -= 2
 			return false
 		}
 	}
 }
 
-// limit is how long a spin takes at most, in ns.
+// limit is how long the next spin, or the one that runs, takes at most, in ns.
 func (s *spinner) limit() int64 {
 	if s.short {
 		return spinShort
 	}
-	return spinTime
+	return s.patience()
+}
+
+// patience is how long a spin takes at most that waits for a single request, in ns.
+func (s *spinner) patience() int64 {
+	if s.alone {
+		return spinAlone
+	}
+	return spinShared
 }
 
 // began learns, when a batch begins, how long after the one before that is, and how many requests
@@ -90,11 +106,11 @@ func (s *spinner) began(ns int64, handled int) {
 	s.found = false
 }
 
-// slept learns from a sleep of ns.
+// slept learns from a sleep of ns: one that is shorter than a spin would have been better spent so.
 func (s *spinner) slept(ns int64) {
 	switch {
 	case s.score < 0:
-	case ns < spinWorth:
+	case ns < s.patience():
 		s.score = min(s.score+2, spinMax)
 	default:
 		s.score = max(s.score-1, 0)

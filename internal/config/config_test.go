@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 	}
 	want := Role{
 		Name: "blockerm", Type: TypeFile, PortStart: 1002, PortEnd: 1002, LogLevel: 3, NrOps: 64,
-		NrThreads: 64, ArchipDir: "/srv/m", FDCache: 512, Direct: true, Cache: "writeback",
+		NrThreads: 64, ArchipDir: "/srv/m", FDCache: 8192, Direct: true, Cache: "writeback",
 	}
 	if diff := cmp.Diff(want, *cfg.Role("blockerm")); diff != "" {
 		t.Error(diff)

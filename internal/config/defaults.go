@@ -50,7 +50,7 @@ func roleDefaults(name, typ string) Role {
 	r := Role{Name: name, Type: typ, LogLevel: 2, NrOps: 512, NrThreads: 1}
 	switch typ {
 	case TypeFile:
-		r.NrOps, r.NrThreads, r.FDCache, r.Cache = 64, 64, 512, "writeback"
+		r.NrOps, r.NrThreads, r.FDCache, r.Cache = 64, 64, 8192, "writeback"
 	case TypeNBD:
 		r.NrOps, r.MaxClients, r.MaxRequests = 256, 1024, 256
 		r.ClientMemory, r.BufferMemory, r.StallMemory = 32, 64, 256

@@ -24,7 +24,8 @@
 //
 // After a failed fsync Linux marks the pages clean and reports the error once: the object stays bad
 // until it was rewritten whole, replaced or deleted. A descriptor of an object that isn't clean is
-// never closed, because the error might be reported to nobody.
+// never closed, because the error might be reported to nobody. So that nobody has to wait for one, the
+// oldest are synced in the background when most of the cache is dirty (ahead.go).
 //
 // # Restarts
 //

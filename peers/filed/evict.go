@@ -38,7 +38,7 @@ func (s *Store) cleanVictim() *object {
 		if o.refs == 0 && !o.dirty() { // so it isn't bad either
 			return o
 		}
-		o = o.newer
+		o = s.lru.newer(o)
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (s *Store) dirtyVictim() *object {
 		if o.refs == 0 && o.bad == nil {
 			return o
 		}
-		o = o.newer
+		o = s.lru.newer(o)
 	}
 	return nil
 }

@@ -1,15 +1,29 @@
 package filed
 
-// lru is the list of cached objects, by last use. Its zero value is empty.
+// The lists that an object is in.
+const (
+	byUse   = iota // cached objects, by last use
+	byDirty        // dirty ones, by when they became so
+	inLists
+)
+
+// links are an object's neighbours in a list.
+type links struct{ newer, older *object }
+
+// lru is one of the lists of objects; which says which one. A zero value with that is empty.
 type lru struct {
+	which          int
 	newest, oldest *object
 	len            int
 }
 
+// newer returns o's neighbour on the way from the oldest to the newest, nil for the last.
+func (l *lru) newer(o *object) *object { return o.links[l.which].newer }
+
 func (l *lru) add(o *object) {
-	o.older, o.newer = l.newest, nil
+	o.links[l.which] = links{older: l.newest}
 	if l.newest != nil {
-		l.newest.newer = o
+		l.newest.links[l.which].newer = o
 	} else {
 		l.oldest = o
 	}
@@ -18,17 +32,18 @@ func (l *lru) add(o *object) {
 }
 
 func (l *lru) remove(o *object) {
-	if o.newer != nil {
-		o.newer.older = o.older
+	k := o.links[l.which]
+	if k.newer != nil {
+		k.newer.links[l.which].older = k.older
 	} else {
-		l.newest = o.older
+		l.newest = k.older
 	}
-	if o.older != nil {
-		o.older.newer = o.newer
+	if k.older != nil {
+		k.older.links[l.which].newer = k.newer
 	} else {
-		l.oldest = o.newer
+		l.oldest = k.newer
 	}
-	o.older, o.newer = nil, nil
+	o.links[l.which] = links{}
 	l.len--
 }
 

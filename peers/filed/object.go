@@ -20,7 +20,7 @@ type object struct {
 	refs    int  // operations and syncs that use fd
 	dropped bool // replaced or deleted: out of the cache, closed with its last reference
 
-	newer, older *object // in the cache, by last use
+	links [inLists]links // in the lists of objects
 
 	changes
 	volumes []UUID   // those in whose dirty sets it is
@@ -174,6 +174,10 @@ func (s *Store) begin(o *object, volume UUID, length int64) {
 
 // addDirty puts an object into a volume's dirty set. s.mu is held.
 func (s *Store) addDirty(o *object, volume UUID, slot uint32) {
+	if len(o.volumes) == 0 {
+		s.unsynced.add(o)
+		s.syncAhead()
+	}
 	o.volumes = append(o.volumes, volume)
 	o.slots = append(o.slots, slot)
 	set := s.dirty[volume]
@@ -186,6 +190,9 @@ func (s *Store) addDirty(o *object, volume UUID, slot uint32) {
 
 // undirty takes an object out of the dirty sets. s.mu is held.
 func (s *Store) undirty(o *object) {
+	if len(o.volumes) > 0 {
+		s.unsynced.remove(o)
+	}
 	for _, v := range o.volumes {
 		set := s.dirty[v]
 		delete(set, o)

@@ -29,7 +29,7 @@ type Options struct {
 const (
 	// fdSpare is how many descriptors are left to everything that isn't the cache.
 	fdSpare        = 256
-	fdCacheDefault = 4096
+	fdCacheDefault = 8192
 	workersDefault = 16
 	lockDirBelow   = ".locks"
 )
@@ -92,6 +92,7 @@ func newStore(opts Options, objects, locks *disk) (*Store, error) {
 		seed:         maphash.MakeSeed(),
 		objects:      map[string]*object{},
 		dirty:        map[UUID]map[*object]struct{}{},
+		unsynced:     lru{which: byDirty},
 		idle:         make(chan struct{}, 1),
 	}
 	s.last.fill()

@@ -47,6 +47,9 @@ type Store struct {
 	lru     lru
 	dirty   map[UUID]map[*object]struct{}
 
+	unsynced lru // what is in dirty sets, by when it came there
+	ahead    int // syncs of syncAhead that run or wait
+
 	track     *tracker             // of what is dirty
 	inherited map[string]*leftover // what a predecessor has left; after the recovery what is bad
 	known     bool                 // inherited is all

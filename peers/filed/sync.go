@@ -13,6 +13,8 @@ type syncRun struct {
 	mark mark // once it runs
 	jobs []*syncJob
 	done chan struct{}
+
+	ahead bool // nobody had asked for it when it was scheduled: see syncAhead
 }
 
 // syncJob is an operation that ends when a number of syncs have. Belongs to Store.mu.
@@ -126,6 +128,10 @@ func (s *Store) runLocked(o *object, r *syncRun) {
 		}
 	}
 	close(r.done)
+	if r.ahead {
+		s.ahead--
+		s.syncAhead()
+	}
 	if o.next != nil {
 		s.schedule(o)
 	}

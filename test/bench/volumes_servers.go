@@ -93,6 +93,7 @@ type archipelagoServer struct {
 	node  *node
 	sock  string
 	procs []named
+	purge *purger
 	count int // of volumes made
 }
 
@@ -113,6 +114,9 @@ func newArchipelago(ctx context.Context, o *volumesOptions, d *benchDir, v varia
 	}
 	if err == nil {
 		err = s.vlmc(ctx, "snapshot", "origin", "base")
+	}
+	if err == nil {
+		s.purge, err = newPurger(ctx, n.cfg)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.stop())
@@ -142,7 +146,7 @@ func (s *archipelagoServer) open(ctx context.Context, st state) (*export, error)
 	if err := s.vlmc(ctx, "clone", "base", name); err != nil {
 		return nil, err
 	}
-	e.close = func() error { return s.vlmc(context.WithoutCancel(ctx), "remove", name) }
+	e.close = func() error { return s.remove(context.WithoutCancel(ctx), name) }
 	if st == snapshotted {
 		if err := writeHalf(ctx, e.uri); err != nil {
 			return nil, err
@@ -152,14 +156,26 @@ func (s *archipelagoServer) open(ctx context.Context, st state) (*export, error)
 			return nil, err
 		}
 		e.close = func() error {
-			return errors.Join(s.vlmc(context.WithoutCancel(ctx), "remove", name),
-				s.vlmc(context.WithoutCancel(ctx), "remove", snap))
+			return s.remove(context.WithoutCancel(ctx), name, snap)
 		}
 	}
 	return e, nil
 }
 
-func (s *archipelagoServer) close() error { return s.node.stop() }
+// remove removes volumes with all that they stored.
+func (s *archipelagoServer) remove(ctx context.Context, volumes ...string) (err error) {
+	for _, v := range volumes {
+		err = errors.Join(err, s.vlmc(ctx, "remove", v))
+	}
+	return errors.Join(err, s.purge.purge())
+}
+
+func (s *archipelagoServer) close() (err error) {
+	if s.purge != nil {
+		err = s.purge.close()
+	}
+	return errors.Join(err, s.node.stop())
+}
 
 // foreign is an NBD server of somebody else: a process per export.
 type foreign struct {

@@ -46,6 +46,7 @@ type Loop struct {
 	now         int64        // monotonic time at the start of the batch
 	handled     int          // requests and answers of the batch
 	naps        bool         // sleeps are short these days
+	yielded     int64        // monotonic time of the last yield
 	extents     [256]uint16
 	countAt     int64
 	tickAt      int64
@@ -63,8 +64,8 @@ type LoopOptions struct {
 	Source Source
 }
 
-// Source is work that comes from outside of the segment, by way of files, and that a loop does on its
-// thread: what reads a socket and what serves it are then one thread, and nothing is handed over
+// Source is work that comes from outside of the segment, by way of files, and that a loop does
+// itself: what reads a socket and what serves it are then one thread, and nothing is handed over
 // between two. All methods are called on the loop, FD also before it runs.
 type Source interface {
 	// FD is a descriptor that is readable as long as Ready would return true: that of an epoll
@@ -124,11 +125,10 @@ func (s *Segment) newLoop(opts LoopOptions) (*Loop, error) {
 	return l, nil
 }
 
-// Run locks the calling goroutine to its thread and serves until ctx ends; then it stops taking
-// new requests, waits until the requests it has received are answered, and returns. Call once.
+// Run serves on the calling goroutine until ctx ends; then it stops taking new requests, waits until
+// the requests it has received are answered, and returns. Call once. The goroutine isn't to be locked
+// to its thread: the runtime would wake two others whenever it lets somebody else run.
 func (l *Loop) Run(ctx context.Context) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer oneProcessorMore()()
 	stopped := make(chan struct{})
 	forget := context.AfterFunc(ctx, func() {
@@ -296,6 +296,7 @@ func (l *Loop) pending() bool {
 
 // rest waits for work: spinning while that pays, then asleep.
 func (l *Loop) rest() {
+	l.yield()
 	if l.spin.spin(l.pending) {
 		return
 	}
@@ -310,6 +311,19 @@ func (l *Loop) rest() {
 	l.spin.slept(end - begun)
 	l.naps = end-begun < shm.NapLimit.Nano()
 	l.tick(end)
+}
+
+// yieldEvery is how long the loop keeps its processor of the runtime at a stretch, in ns. The runtime
+// takes it away from who keeps it for 10 ms: with a signal, or in the middle of a system call, and
+// its watcher then looks every 20 µs for a while whether that happens again.
+const yieldEvery = 8_000_000
+
+// yield comes before that, at a time when there is nothing to do.
+func (l *Loop) yield() {
+	if l.now-l.yielded > yieldEvery {
+		l.yielded = l.now
+		runtime.Gosched()
+	}
 }
 
 // sleep is the consumer's half of the wait word (see abi.Waiter): odd, look again, wait; after

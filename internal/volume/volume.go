@@ -87,7 +87,7 @@ func Dial(ctx context.Context, cfg *config.Config, opts Options) (*Client, error
 	return c, nil
 }
 
-// serve runs a loop on a thread of its own. The function that it returns ends that, and leaves the
+// serve runs a loop on a goroutine of its own. The function that it returns ends that, and leaves the
 // segment.
 func serve(seg *xseg.Segment, loop *xseg.Loop) (leave func() error) {
 	ctx, stop := context.WithCancel(context.Background())

@@ -46,7 +46,7 @@ type Loop struct {
 	now         int64        // monotonic time at the start of the batch
 	handled     int          // requests and answers of the batch
 	naps        bool         // sleeps are short these days
-	yielded     int64        // monotonic time of the last yield
+	yielded     int64        // monotonic time of the last yield, or sleep that was one
 	extents     [256]uint16
 	countAt     int64
 	tickAt      int64
@@ -309,7 +309,9 @@ func (l *Loop) rest() {
 		slog.Warn("work was there after a sleep that nobody ended", "waiter", l.waiterNo)
 	}
 	l.spin.slept(end - begun)
-	l.naps = end-begun < shm.NapLimit.Nano()
+	if l.naps = end-begun < shm.NapLimit.Nano(); !l.naps {
+		l.yielded = end // the runtime had the processor meanwhile
+	}
 	l.tick(end)
 }
 

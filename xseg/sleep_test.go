@@ -3,6 +3,7 @@ package xseg
 import (
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"archipelago/xseg/internal/shm"
 )
@@ -145,5 +146,26 @@ func TestSpinsEndWhereWorkComesLate(t *testing.T) {
 	}
 	if s.slept(spinAlone - 1); s.score <= 0 {
 		t.Error("no spin after a short sleep")
+	}
+}
+
+// TestYields: a loop that doesn't sleep for long lets the runtime have its processor now and then;
+// one that does has done so by that.
+func TestYields(t *testing.T) {
+	l := loopForTest(t, LoopOptions{})
+	asleep := time.Duration(0)
+	l.wait = func(uint32) { time.Sleep(asleep) }
+	l.yielded = l.now
+	if l.rest(); l.yielded != l.now {
+		t.Error("a yield at once")
+	}
+	l.now += yieldEvery + 1
+	if l.rest(); l.yielded != l.now {
+		t.Error("no yield in time")
+	}
+	asleep = 2 * time.Duration(shm.NapLimit.Nano())
+	before := shm.Monotonic()
+	if l.rest(); l.yielded <= before || l.naps {
+		t.Error("a long sleep counts for nothing")
 	}
 }

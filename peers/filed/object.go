@@ -85,7 +85,7 @@ func (s *Store) objectLocked(name string, create bool) (*object, error) {
 		return o, nil
 	}
 	path := physical(name)
-	fd, err := s.disk.open(path, s.openFlags())
+	fd, err := s.openFile(path, 0)
 	if err == unix.ENOENT && create {
 		fd, err = s.makeFile(path)
 	}
@@ -95,17 +95,23 @@ func (s *Store) objectLocked(name string, create bool) (*object, error) {
 	return s.keep(name, path, fd), nil
 }
 
-// openFlags are those of an object's descriptor.
-func (s *Store) openFlags() int {
+// openFile opens an object's file for reading and writing. When it was read last is of use to nobody,
+// and to note it costs each read a look, and some a write to the disk.
+func (s *Store) openFile(path string, flags int) (int, error) {
+	flags |= unix.O_RDWR
 	if s.direct {
-		return unix.O_RDWR | unix.O_DIRECT
+		flags |= unix.O_DIRECT
 	}
-	return unix.O_RDWR
+	fd, err := s.disk.open(path, flags|unix.O_NOATIME)
+	if err == unix.EPERM { // the file belongs to somebody else
+		fd, err = s.disk.open(path, flags)
+	}
+	return fd, err
 }
 
 func (s *Store) makeFile(path string) (fd int, err error) {
 	err = s.dirs.inside(parent(path), func() error {
-		fd, err = s.disk.open(path, s.openFlags()|unix.O_CREAT)
+		fd, err = s.openFile(path, unix.O_CREAT)
 		return err
 	})
 	return fd, err

@@ -142,6 +142,60 @@ func TestShrinkUnderLoad(t *testing.T) {
 	}
 }
 
+// TestShrinkUnderAWait: a write that waits because the mapper couldn't answer fails if the volume ends
+// before it when it gets its turn again. What lies inside goes on.
+func TestShrinkUnderAWait(t *testing.T) {
+	c := newClient(t, 4*64*kib, 64*kib)
+	c.must(readOf(0, 512)) // it is open: what waits are pieces, which have begun
+	c.w.again, c.w.hold = 100, noTimer
+	inside, beyond := c.begin(writeOf(0, 512, 1)), c.begin(writeOf(3*64*kib, 512, 2))
+	c.w.drain()
+	if inside.ended+beyond.ended != 0 {
+		t.Fatal("they don't wait")
+	}
+	c.w.again = 0
+	c.must(Op{Kind: Resize, Size: 64 * kib, RequestID: id(1)})
+	c.w.hold = nil
+	c.w.drain()
+	if inside.ended != 1 || inside.op.Err != nil {
+		t.Errorf("inside: ended %d times, %v", inside.ended, inside.op.Err)
+	}
+	if beyond.ended != 1 || mapper.Errno(beyond.op.Err) != mapper.ErrNoSpace.Errno() {
+		t.Errorf("beyond: ended %d times, %v", beyond.ended, beyond.op.Err)
+	}
+	c.must(Op{Kind: Resize, Size: 4 * 64 * kib, RequestID: id(2)})
+	c.expect(64*kib, 3*64*kib, 0)
+}
+
+// TestFreezeInTheMiddle: a freeze waits for the pieces of a long operation that are under way, not for
+// those that are still to come.
+func TestFreezeInTheMiddle(t *testing.T) {
+	const size = 4 * maxPieces * 64 * kib // 16.5 MiB
+	for seed := range uint64(10) {
+		w := newWorld(t, seed)
+		c := &client{w, w.maps.create("v", size, 64*kib)}
+		w.hold = noTimer
+		long := c.begin(writeOf(0, size, 1))
+		for range 1 + w.rng.IntN(2*maxPieces) {
+			w.step()
+		}
+		if long.ended != 0 {
+			t.Fatalf("seed %d: nothing is left to wait for", seed)
+		}
+		token := frozen(t, c)
+		if long.ended != 0 {
+			t.Fatalf("seed %d: the freeze has waited for all of it", seed)
+		}
+		c.must(Op{Kind: Thaw, Token: token})
+		if long.ended != 1 || long.op.Err != nil {
+			t.Errorf("seed %d: ended %d times, %v", seed, long.ended, long.op.Err)
+		}
+		w.hold = nil
+		w.drain()
+		c.expect(0, size, 1)
+	}
+}
+
 // TestChangesAfterAKill: a map change that an engine was killed in, at any step, is repeated to its
 // successor, and is made once.
 func TestChangesAfterAKill(t *testing.T) {

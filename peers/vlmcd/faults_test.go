@@ -100,7 +100,7 @@ func testWith(t *testing.T, f fault) (string, error) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "test", "-vet=off", "-timeout=60s", "-overlay", overlay, ".")
+	cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-timeout=60s", "-overlay", overlay, ".")
 	cmd.Env = append(os.Environ(), "ARCHIPELAGO_FAULTS=", "ARCHIPELAGO_SOAK=")
 	out, err := cmd.CombinedOutput()
 	return string(out), err

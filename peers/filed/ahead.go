@@ -17,7 +17,7 @@ func aheadAbove(capacity int) int { return capacity / 4 * 3 }
 // and whoever opened one more would have to wait for a sync, one for each object he opens. s.mu is
 // held.
 func (s *Store) syncAhead() {
-	for s.ahead < aheadRuns && s.unsynced.len-s.ahead > aheadAbove(s.capacity) {
+	for !s.closed.Load() && s.ahead < aheadRuns && s.unsynced.len-s.ahead > aheadAbove(s.capacity) {
 		o := s.oldestUnsynced()
 		if o == nil {
 			return

@@ -302,11 +302,11 @@ func (l *Loop) rest() {
 	}
 	l.count()
 	begun := shm.Monotonic()
-	woken := l.sleep()
+	forgotten := l.sleep()
 	end := shm.Monotonic()
-	if !woken && end-begun > shm.WaitLimit.Nano() && l.pending() {
+	if forgotten && end-begun > shm.WaitLimit.Nano() {
 		// Never, but for work that came at this very moment: see docs/segment-layout.md, waiter.
-		slog.Warn("work was there after a sleep that nobody ended", "waiter", l.waiterNo)
+		slog.Warn("work was there after a sleep that nobody ended", "waiter", l.waiterNo, "slept", time.Duration(end-begun))
 	}
 	l.spin.slept(end - begun)
 	if l.naps = end-begun < shm.NapLimit.Nano(); !l.naps {
@@ -330,26 +330,26 @@ func (l *Loop) yield() {
 
 // sleep is the consumer's half of the wait word (see abi.Waiter): odd, look again, wait; after
 // every return add 2 and look again; even to go on. It gives up after one wait in any case, so
-// that the batch that follows looks at what has no wake-up of its own. It tells whether anybody
-// woke it, or nobody needed to.
+// that the batch that follows looks at what has no wake-up of its own. It tells whether there was work
+// for which nobody had woken it.
 //
 // Only we change the word by odd amounts, but whoever breaks the segment may have turned it round:
 // the parity is looked at, not taken for granted.
-func (l *Loop) sleep() (woken bool) {
+func (l *Loop) sleep() (forgotten bool) {
 	v := l.word.Add(1)
 	if v&1 == 0 {
 		v = l.word.Add(1)
 	}
-	woken = true
 	if !l.pending() {
 		l.wait(v)
-		woken = l.word.Load() != v || l.sourceReady()
+		// The work before the word, or it could come, with its wake-up, between the two.
+		forgotten = l.pending() && l.word.Load() == v && !l.sourceReady()
 		l.word.Add(2)
 	}
 	if l.word.Add(1)&1 != 0 {
 		l.word.Add(1)
 	}
-	return woken
+	return forgotten
 }
 
 // tickEvery is how often what has no wake-up of its own is tried again.

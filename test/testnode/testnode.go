@@ -203,11 +203,16 @@ func waitGone(t testing.TB, pid int) {
 	t.Fatalf("process %d is still there", pid)
 }
 
-// zombie says whether pid has ended and only waits for whoever inherited it.
+// zombie says whether pid has ended and only waits for whoever inherited it. Its first thread may have
+// ended before the others, which hold its files open until then.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
 	_, rest, _ := bytes.Cut(stat, []byte(") "))
-	return err != nil || bytes.HasPrefix(rest, []byte("Z"))
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return bytes.HasPrefix(rest, []byte("Z")) && (err != nil || len(threads) == 1)
 }
 
 // Config is the node's configuration.

@@ -294,6 +294,22 @@ func (l *Loop) pending() bool {
 	return l.sourceReady()
 }
 
+// owed tells whether there is work for which somebody wakes us: all that is pending, but for cancelled
+// calls that the server has read past.
+func (l *Loop) owed() bool {
+	for _, c := range l.own {
+		if c.view.AnyDone() {
+			return true
+		}
+	}
+	for _, s := range l.served {
+		if !l.stopping.Load() && s.waiting() {
+			return true
+		}
+	}
+	return l.mail.full.Load()
+}
+
 // rest waits for work: spinning while that pays, then asleep.
 func (l *Loop) rest() {
 	l.yield()
@@ -343,7 +359,7 @@ func (l *Loop) sleep() (forgotten bool) {
 	if !l.pending() {
 		l.wait(v)
 		// The work before the word, or it could come, with its wake-up, between the two.
-		forgotten = l.pending() && l.word.Load() == v && !l.sourceReady()
+		forgotten = l.owed() && l.word.Load() == v && !l.sourceReady()
 		l.word.Add(2)
 	}
 	if l.word.Add(1)&1 != 0 {

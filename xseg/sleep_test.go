@@ -169,3 +169,26 @@ func TestYields(t *testing.T) {
 		t.Error("a long sleep counts for nothing")
 	}
 }
+
+// TestForgottenWork: work that was there though nobody woke the loop is told; what nobody wakes for
+// isn't.
+func TestForgottenWork(t *testing.T) {
+	l := loopForTest(t, LoopOptions{})
+	l.wait = func(uint32) {}
+	if l.sleep() {
+		t.Error("nothing was forgotten: there was nothing")
+	}
+	l.wait = func(uint32) { l.mail.full.Store(true) } // it comes while we sleep
+	if !l.sleep() {
+		t.Error("work without a wake-up isn't told")
+	}
+	l.mail.full.Store(false)
+	l.wait = func(uint32) {
+		l.mail.full.Store(true)
+		l.word.Add(2) // as whoever wakes us does
+	}
+	if l.sleep() {
+		t.Error("work with a wake-up is told")
+	}
+	l.mail.full.Store(false)
+}

@@ -286,12 +286,17 @@ func (l *Loop) pending() bool {
 	if l.stopping.Load() {
 		return l.finished() || l.sourceReady()
 	}
+	return l.requested() || l.sourceReady()
+}
+
+// requested tells whether a ring that we serve has something.
+func (l *Loop) requested() bool {
 	for _, s := range l.served {
 		if s.waiting() {
 			return true
 		}
 	}
-	return l.sourceReady()
+	return false
 }
 
 // owed tells whether there is work for which somebody wakes us: all that is pending, but for cancelled
@@ -302,12 +307,7 @@ func (l *Loop) owed() bool {
 			return true
 		}
 	}
-	for _, s := range l.served {
-		if !l.stopping.Load() && s.waiting() {
-			return true
-		}
-	}
-	return l.mail.full.Load()
+	return l.mail.full.Load() || !l.stopping.Load() && l.requested()
 }
 
 // rest waits for work: spinning while that pays, then asleep.
@@ -358,8 +358,9 @@ func (l *Loop) sleep() (forgotten bool) {
 	}
 	if !l.pending() {
 		l.wait(v)
-		// The work before the word, or it could come, with its wake-up, between the two.
-		forgotten = l.owed() && l.word.Load() == v && !l.sourceReady()
+		// The work before the word, or it could come, with its wake-up, between the two. Who was
+		// woken, as nearly always, need not look for it at all.
+		forgotten = l.word.Load() == v && l.owed() && l.word.Load() == v && !l.sourceReady()
 		l.word.Add(2)
 	}
 	if l.word.Add(1)&1 != 0 {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"archipelago/peers/blocker"
 )
 
@@ -50,12 +48,7 @@ func TestSyncAhead(t *testing.T) {
 // again and again.
 func TestSyncAheadFails(t *testing.T) {
 	s, tr := aheadStore(t)
-	tr.on(func(call, path string) error {
-		if call == "fdatasync" && path == "a/1" {
-			return unix.EIO
-		}
-		return nil
-	})
+	tr.failSync("a/1")
 	for i := range 36 {
 		put(t, s, fmt.Sprintf("a/%d", i), "1")
 	}

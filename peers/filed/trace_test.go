@@ -49,6 +49,16 @@ func (tr *tracer) on(f func(call, path string) error) {
 	tr.hook = f
 }
 
+// failSync makes each sync of that path fail.
+func (tr *tracer) failSync(failing string) {
+	tr.on(func(call, path string) error {
+		if call == "fdatasync" && path == failing {
+			return unix.EIO
+		}
+		return nil
+	})
+}
+
 // take returns the calls so far, with numbers of temporary files made equal, and forgets them.
 func (tr *tracer) take() []string {
 	tr.mu.Lock()
@@ -386,12 +396,7 @@ func TestEviction(t *testing.T) {
 	s := open(t, func(o *Options) { o.FDCache = 8 })
 	do(t, s, &blocker.Op{Kind: blocker.Sync})
 	tr := watch(s)
-	tr.on(func(call, path string) error {
-		if call == "fdatasync" && path == "e/3" {
-			return unix.EIO
-		}
-		return nil
-	})
+	tr.failSync("e/3")
 	for i := range 30 {
 		put(t, s, fmt.Sprintf("e/%d", i), "1")
 	}
